@@ -1,0 +1,99 @@
+using WhatsAspire.Contracts;
+
+namespace WhatsAspire.MessageApi.Directory;
+
+/// <summary>Accounts, devices with their refresh tokens, blocks and token-signing keys.
+///
+/// <para>Every method is one transaction: it took effect whole or not at all, and is durable when its task completes.
+/// A task that fails for a lost connection leaves the outcome unknown; all methods may be repeated, with the results
+/// stated for each. Time is the caller's.</para></summary>
+public interface IDirectory
+{
+    /// <summary>Makes an account.</summary>
+    /// <returns>False when the user name is taken. User names are compared without regard to case.</returns>
+    Task<bool> AddAccountAsync(Account account, CancellationToken cancellationToken);
+
+    Task<Account?> FindAccountAsync(UserId user, CancellationToken cancellationToken);
+
+    Task<Account?> FindAccountAsync(string username, CancellationToken cancellationToken);
+
+    /// <summary>Adds a device, or replaces name, platform and refresh token of one that the same user has.</summary>
+    /// <returns>False when the id belongs to another user.</returns>
+    Task<bool> PutDeviceAsync(Device device, byte[] refreshTokenHash, CancellationToken cancellationToken);
+
+    /// <summary>The user's devices, oldest first.</summary>
+    Task<IReadOnlyList<Device>> ListDevicesAsync(UserId user, CancellationToken cancellationToken);
+
+    Task<Device?> FindDeviceAsync(UserId user, DeviceId device, CancellationToken cancellationToken);
+
+    /// <summary>Logs a device out: it and its refresh tokens are gone.</summary>
+    /// <returns>False when the user has no such device.</returns>
+    Task<bool> RemoveDeviceAsync(UserId user, DeviceId device, CancellationToken cancellationToken);
+
+    /// <summary>Exchanges the device's current refresh token for the next one. A token that was exchanged before is
+    /// a sign of theft: the device is removed, so that neither the thief's nor the owner's token works on
+    /// (RFC 9700 section 4.14.2). The last exchanged token alone may come once more within
+    /// <paramref name="grace"/> of its exchange and gets a new successor: the answer may have been lost on the
+    /// way.</summary>
+    Task<RotationOutcome> RotateRefreshTokenAsync(
+        byte[] presentedHash, byte[] nextHash, DateTimeOffset now, TimeSpan grace, CancellationToken cancellationToken);
+
+    /// <summary>Blocks a user. Idempotent.</summary>
+    Task AddBlockAsync(UserId blocker, UserId blocked, DateTimeOffset now, CancellationToken cancellationToken);
+
+    /// <summary>Ends a block. Idempotent.</summary>
+    Task RemoveBlockAsync(UserId blocker, UserId blocked, CancellationToken cancellationToken);
+
+    /// <summary>Whom the user blocks, oldest block first.</summary>
+    Task<IReadOnlyList<UserId>> ListBlocksAsync(UserId blocker, CancellationToken cancellationToken);
+
+    Task<bool> IsBlockedAsync(UserId blocker, UserId blocked, CancellationToken cancellationToken);
+
+    /// <summary>Adds a signing key if none is there that is current at <paramref name="key"/>'s start, so that
+    /// replicas that start together agree on one.</summary>
+    /// <returns>All keys that have not expired at the key's start, newest first.</returns>
+    Task<IReadOnlyList<SigningKey>> AddSigningKeyIfDueAsync(SigningKey key, CancellationToken cancellationToken);
+
+    /// <summary>All keys that have not expired at <paramref name="now"/>, newest first.</summary>
+    Task<IReadOnlyList<SigningKey>> ListSigningKeysAsync(DateTimeOffset now, CancellationToken cancellationToken);
+}
+
+/// <param name="Id">The user.</param>
+/// <param name="Username">As chosen; unique without regard to case.</param>
+/// <param name="DisplayName">What others are shown.</param>
+/// <param name="About">A line about oneself, or null.</param>
+/// <param name="PasswordHash">The hasher's own format, with its parameters.</param>
+/// <param name="CreatedAt">When the account was made.</param>
+public sealed record Account(
+    UserId Id, string Username, string DisplayName, string? About, string PasswordHash, DateTimeOffset CreatedAt);
+
+/// <param name="Id">The device.</param>
+/// <param name="User">Whose it is.</param>
+/// <param name="Name">As the owner calls it.</param>
+/// <param name="Platform">Such as <c>ios</c>, <c>android</c>, <c>web</c>, <c>desktop</c>.</param>
+/// <param name="CreatedAt">When it first signed in.</param>
+/// <param name="LastTokenAt">When it last got a token.</param>
+public sealed record Device(
+    DeviceId Id, UserId User, string Name, string Platform, DateTimeOffset CreatedAt, DateTimeOffset LastTokenAt);
+
+public enum RotationStatus
+{
+    Rotated,
+    /// <summary>No device has or had this token.</summary>
+    Unknown,
+    /// <summary>It had been exchanged before: the device is logged out now.</summary>
+    Reused,
+}
+
+/// <param name="Status">What became of it.</param>
+/// <param name="Device">Whose token it was; null when unknown.</param>
+public sealed record RotationOutcome(RotationStatus Status, Device? Device);
+
+/// <summary>A key that signs access tokens.</summary>
+/// <param name="Id">The <c>kid</c>.</param>
+/// <param name="Private">PKCS#8, protected by the caller.</param>
+/// <param name="SignsFrom">Signs new tokens from here…</param>
+/// <param name="SignsUntil">…to here.</param>
+/// <param name="ExpiresAt">Verifies until here: later than the last token that it signed.</param>
+public sealed record SigningKey(
+    string Id, byte[] Private, DateTimeOffset SignsFrom, DateTimeOffset SignsUntil, DateTimeOffset ExpiresAt);

@@ -1,0 +1,247 @@
+using WhatsAspire.Contracts;
+
+namespace WhatsAspire.MessageApi.Storage;
+
+/// <summary>The logs of all conversations, and what hangs on their positions: de-duplication, the id index, the
+/// conversation index of each user, watermarks with their times, and the per-user marks of deletion.
+///
+/// <para><b>Order.</b> Entries of a conversation have the seqs 1, 2, 3… without gaps, in the order in which they
+/// became durable. <c>CreatedAt</c> never falls with rising seq.</para>
+/// <para><b>Durability.</b> When a task of a writing method completes, what it reports has been synced to disk and
+/// survives the death of the process and of the machine. A task that fails leaves the outcome unknown: the whole of
+/// the call took effect or nothing of it, and calling again with the same arguments tells which and finishes it.</para>
+/// <para><b>Atomicity.</b> An appended entry appears at once in the log, the de-duplication, the id index and the
+/// conversation index, or nowhere. Readers see only what is durable.</para>
+/// <para><b>Concurrency.</b> Every method may be called at any time from any thread; appends to one conversation
+/// take effect in the order of the calls. Time is the caller's: the store never reads a clock.</para>
+/// <para><b>Authorisation</b> is the caller's affair, except that a user who is no member of a conversation has no
+/// state in it: asking for it gives null.</para></summary>
+public interface IMessageStore
+{
+    /// <summary>Appends entries, in their order, to one conversation, which is made if it does not exist. Each is
+    /// de-duplicated by its sender and client message id first, over all conversations: the same content (equal
+    /// <see cref="NewEntry.ContentHash"/>) gives the entry that was stored first, another content
+    /// <see cref="AppendStatus.Conflict"/>; neither takes a seq. An entry of kind <see cref="EntryKind.Delete"/>
+    /// also removes the content of its target, in the same atomic step. The sender's read and delivered positions
+    /// rise to the entry's seq.</summary>
+    /// <param name="conversation">Kind and members, used when the conversation is new.</param>
+    /// <param name="entries">1 to 256.</param>
+    /// <param name="cancellationToken">Stops waiting, not the write.</param>
+    /// <returns>One outcome per entry, in order.</returns>
+    Task<IReadOnlyList<AppendOutcome>> AppendAsync(
+        ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken);
+
+    /// <summary>Kind, members and head; null when nothing was ever appended.</summary>
+    ValueTask<ConversationState?> GetConversationAsync(ConversationId conversation, CancellationToken cancellationToken);
+
+    /// <summary>Entries with <paramref name="after"/> &lt; seq &lt; <paramref name="before"/>. Ascending from
+    /// <paramref name="after"/>, or newest first from <paramref name="before"/>. Deleted ones come without text.</summary>
+    /// <param name="conversation">One that does not exist has no entries.</param>
+    /// <param name="after">Exclusive; 0 for the start.</param>
+    /// <param name="before">Exclusive; <see cref="long.MaxValue"/> for the end.</param>
+    /// <param name="limit">1 to 1,000.</param>
+    /// <param name="newestFirst">Which end to start from.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    ValueTask<IReadOnlyList<LogEntry>> ReadAsync(
+        ConversationId conversation, long after, long before, int limit, bool newestFirst, CancellationToken cancellationToken);
+
+    /// <summary>The entry with this id, or null.</summary>
+    ValueTask<LogEntry?> FindAsync(MessageId message, CancellationToken cancellationToken);
+
+    /// <summary>Raises positions of one user in any number of conversations; never lowers one. A read position
+    /// raises the delivered one with it. A position beyond the head, or in a conversation that the user is not a
+    /// member of, is refused by itself; the others still take effect. Each rise is kept with its time.</summary>
+    /// <param name="user">Whose positions.</param>
+    /// <param name="positions">1 to 500; a conversation at most once.</param>
+    /// <param name="at">The time of the rise.</param>
+    /// <param name="cancellationToken">Stops waiting, not the write.</param>
+    /// <returns>One outcome per position, in order: what holds afterwards.</returns>
+    Task<IReadOnlyList<AdvanceOutcome>> AdvanceAsync(
+        UserId user, IReadOnlyList<NewPosition> positions, DateTimeOffset at, CancellationToken cancellationToken);
+
+    /// <summary>The watermarks and marks of one member; null for who is not one.</summary>
+    ValueTask<MemberState?> GetMemberAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken);
+
+    /// <summary>When the member's delivered and read watermarks first reached <paramref name="seq"/>.</summary>
+    ValueTask<ReceiptTimes> GetReceiptTimesAsync(
+        ConversationId conversation, UserId user, long seq, CancellationToken cancellationToken);
+
+    /// <summary>The user's conversations that changed at or after <paramref name="since"/> in anything that
+    /// <see cref="ConversationView"/> shows, newest message first, those of the same time by id.</summary>
+    ValueTask<IReadOnlyList<ConversationView>> ListConversationsAsync(
+        UserId user, DateTimeOffset since, CancellationToken cancellationToken);
+
+    /// <summary>One conversation as the user sees it; null for who is not a member.</summary>
+    ValueTask<ConversationView?> GetViewAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken);
+
+    /// <summary>Deletes entries for this user alone. Idempotent.</summary>
+    /// <returns>False when the user is not a member or a seq is beyond the head; nothing was changed then.</returns>
+    Task<bool> HideAsync(
+        ConversationId conversation, UserId user, IReadOnlyList<long> seqs, DateTimeOffset at, CancellationToken cancellationToken);
+
+    /// <summary>The seqs in (after, before) that the user deleted for himself, ascending.</summary>
+    ValueTask<IReadOnlyList<long>> ReadHiddenAsync(
+        ConversationId conversation, UserId user, long after, long before, CancellationToken cancellationToken);
+
+    /// <summary>Clears the chat for this user up to and including <paramref name="seq"/>: the cleared, read and
+    /// delivered positions rise to it; none falls.</summary>
+    /// <returns>What holds afterwards, refused as in <see cref="AdvanceAsync"/>.</returns>
+    Task<AdvanceOutcome> ClearAsync(
+        ConversationId conversation, UserId user, long seq, DateTimeOffset at, CancellationToken cancellationToken);
+}
+
+/// <summary>What kind of conversation it is, and who is in it.</summary>
+/// <param name="Id">For a direct one <see cref="ConversationId.Direct"/> of its members.</param>
+/// <param name="Kind">Direct: the only kind yet.</param>
+/// <param name="Members">Of a direct conversation its two users, or one who writes to himself.</param>
+public sealed record ConversationShape(ConversationId Id, ConversationKind Kind, IReadOnlyList<UserId> Members)
+{
+    public static ConversationShape Direct(UserId a, UserId b) =>
+        new(ConversationId.Direct(a, b), ConversationKind.Direct, a == b ? [a] : [a, b]);
+}
+
+public enum ConversationKind
+{
+    Direct = 1,
+    Group = 2,
+}
+
+/// <summary>The numbers are stored: never change one.</summary>
+public enum EntryKind
+{
+    Text = 1,
+    System = 2,
+    Delete = 3,
+}
+
+/// <summary>An entry to be appended.</summary>
+public sealed record NewEntry
+{
+    /// <summary>Made by the caller, once per request, and used again when the call is repeated.</summary>
+    public required MessageId Id { get; init; }
+    public required UserId Sender { get; init; }
+    public required string ClientMessageId { get; init; }
+    public required EntryKind Kind { get; init; }
+
+    /// <summary>UTF-8; empty where the kind has none.</summary>
+    public ReadOnlyMemory<byte> Text { get; init; }
+
+    public MessageId? ReplyTo { get; init; }
+
+    /// <summary>Of a <see cref="EntryKind.Delete"/>: the seq in the same conversation whose content goes.</summary>
+    public long TargetSeq { get; init; }
+
+    /// <summary>Of a <see cref="EntryKind.Delete"/>: the id of the entry at <see cref="TargetSeq"/>.</summary>
+    public MessageId? Target { get; init; }
+
+    /// <summary>The caller's clock; stored as it is or, if that would fall within the log, as the last entry's.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>64 bits over everything that the sender chose: conversation, kind, text, reply.</summary>
+    public required ulong ContentHash { get; init; }
+
+    /// <summary>A person reads it: it counts as unread and becomes the preview.</summary>
+    public bool IsVisible => Kind is EntryKind.Text;
+}
+
+public enum AppendStatus
+{
+    /// <summary>Stored by this call.</summary>
+    Appended,
+    /// <summary>An earlier call had stored it.</summary>
+    Duplicate,
+    /// <summary>The sender used this client message id for another content.</summary>
+    Conflict,
+}
+
+/// <param name="Status">What became of the entry.</param>
+/// <param name="Entry">As it is stored; for a conflict the entry that holds the client message id.</param>
+/// <param name="SenderReadBefore">The sender's read position before this entry raised it.</param>
+public sealed record AppendOutcome(AppendStatus Status, LogEntry Entry, long SenderReadBefore);
+
+/// <summary>A stored entry.</summary>
+public sealed record LogEntry
+{
+    public required ConversationId Conversation { get; init; }
+    public required long Seq { get; init; }
+    public required MessageId Id { get; init; }
+    public required UserId Sender { get; init; }
+    public required string ClientMessageId { get; init; }
+    public required EntryKind Kind { get; init; }
+    public required ReadOnlyMemory<byte> Text { get; init; }
+    public MessageId? ReplyTo { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset? EditedAt { get; init; }
+
+    /// <summary>Deleted for everyone: the content is not stored any more.</summary>
+    public bool Deleted { get; init; }
+
+    public long TargetSeq { get; init; }
+    public MessageId? Target { get; init; }
+
+    /// <summary>How many visible entries the log has up to and including this one.</summary>
+    public required long VisibleNumber { get; init; }
+}
+
+/// <param name="Shape">Kind and members.</param>
+/// <param name="HeadSeq">The newest entry's seq.</param>
+/// <param name="HeadVisibleNumber">The newest entry's <see cref="LogEntry.VisibleNumber"/>.</param>
+/// <param name="LastCreatedAt">The newest entry's time.</param>
+public sealed record ConversationState(
+    ConversationShape Shape, long HeadSeq, long HeadVisibleNumber, DateTimeOffset LastCreatedAt);
+
+/// <param name="JoinSeq">Sees entries after this one.</param>
+/// <param name="DeliveredSeq">Some device of the member holds everything up to here.</param>
+/// <param name="ReadSeq">The member has read up to here; never more than <paramref name="DeliveredSeq"/>.</param>
+/// <param name="ClearedSeq">Entries up to here were cleared by the member.</param>
+public sealed record MemberState(long JoinSeq, long DeliveredSeq, long ReadSeq, long ClearedSeq);
+
+/// <summary>A rise that is asked for; 0 leaves a position alone.</summary>
+public sealed record NewPosition(ConversationId Conversation, long DeliveredSeq, long ReadSeq);
+
+public enum AdvanceStatus
+{
+    /// <summary>At least one position rose.</summary>
+    Moved,
+    /// <summary>Both were there already.</summary>
+    Held,
+    /// <summary>Not a member, or no such conversation.</summary>
+    NotFound,
+    /// <summary>A position is greater than the head.</summary>
+    BeyondHead,
+}
+
+/// <param name="Status">What became of it.</param>
+/// <param name="Member">What holds now; null when the user is not a member.</param>
+/// <param name="ReadMoved">The read position rose.</param>
+/// <param name="HeadSeq">The head at that moment; 0 when not found.</param>
+public sealed record AdvanceOutcome(AdvanceStatus Status, MemberState? Member, bool ReadMoved, long HeadSeq);
+
+/// <summary>Null: not yet.</summary>
+public sealed record ReceiptTimes(DateTimeOffset? DeliveredAt, DateTimeOffset? ReadAt);
+
+/// <summary>A conversation as one member sees it.</summary>
+public sealed record ConversationView
+{
+    public required ConversationShape Shape { get; init; }
+    public required long HeadSeq { get; init; }
+    public required MemberState Member { get; init; }
+
+    /// <summary>Visible messages of others after the read position, without those that the user hid.</summary>
+    public required long UnreadCount { get; init; }
+
+    /// <summary>The start of the newest visible message's text, at most 100 UTF-16 units and never half a character;
+    /// null when that message is deleted, hidden or cleared.</summary>
+    public string? Preview { get; init; }
+
+    /// <summary>When the newest visible message was created; the newest entry, when none is visible.</summary>
+    public required DateTimeOffset LastMessageAt { get; init; }
+
+    /// <summary>The lowest positions among the other members; a conversation with oneself has one's own.</summary>
+    public required long OthersDeliveredSeq { get; init; }
+
+    public required long OthersReadSeq { get; init; }
+
+    /// <summary>When anything of this last changed.</summary>
+    public required DateTimeOffset ChangedAt { get; init; }
+}
