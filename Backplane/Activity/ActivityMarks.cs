@@ -1,0 +1,69 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+using WhatsAspire.Contracts;
+
+namespace WhatsAspire.Backplane.Activity;
+
+/// <summary>Counts, per user, the log entries that concern him: <c>activity:{user}</c> in Redis. An edge that
+/// compares the count with what was delivered to it finds out that a live delivery was lost on the way, whoever
+/// lost it. Counts may be off after a crash of Redis or of a counting process; that costs a needless look, never a
+/// message.</summary>
+public sealed class ActivityMarks(IConnectionMultiplexer redis, ILogger<ActivityMarks> logger) : BackgroundService
+{
+    /// <summary>A count that nobody adds to or asks for is forgotten after this.</summary>
+    public static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
+
+    // What does not fit is not counted: the affected users' edges then find a surplus and look for themselves.
+    private readonly Channel<UserId> _waiting = Channel.CreateBounded<UserId>(
+        new BoundedChannelOptions(65536) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+
+    /// <summary>Adds one to the user's count, soon and without waiting.</summary>
+    public void Add(UserId user) => _waiting.Writer.TryWrite(user);
+
+    /// <summary>The counts of some users, 0 where there is none; keeps them from being forgotten.</summary>
+    public async Task<long[]> ReadAsync(IReadOnlyList<UserId> users)
+    {
+        ArgumentNullException.ThrowIfNull(users);
+        var db = redis.GetDatabase();
+        var reads = new Task<RedisValue>[users.Count];
+        for (var i = 0; i < reads.Length; i++)
+        {
+            reads[i] = db.StringGetAsync(Key(users[i]));
+            db.KeyExpire(Key(users[i]), Lifetime, flags: CommandFlags.FireAndForget);
+        }
+
+        var counts = new long[reads.Length];
+        for (var i = 0; i < reads.Length; i++) counts[i] = (long?)await reads[i] ?? 0;
+        return counts;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var counts = new Dictionary<UserId, int>();
+        var writes = new List<(UserId User, int Count, Task<long> Write)>();
+        while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
+        {
+            while (counts.Count < 1024 && _waiting.Reader.TryRead(out var user))
+                counts[user] = counts.GetValueOrDefault(user) + 1;
+            try
+            {
+                var db = redis.GetDatabase();
+                foreach (var (user, count) in counts) writes.Add((user, count, db.StringIncrementAsync(Key(user), count)));
+                foreach (var (user, count, write) in writes)
+                    if (await write == count)   // new
+                        db.KeyExpire(Key(user), Lifetime, flags: CommandFlags.FireAndForget);
+            }
+            catch (Exception e) when (e is RedisException or TimeoutException)
+            {
+                logger.ActivityNotCounted(counts.Count, e);
+            }
+
+            counts.Clear();
+            writes.Clear();
+        }
+    }
+
+    private static RedisKey Key(UserId user) => $"activity:{user}";
+}

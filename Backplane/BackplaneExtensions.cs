@@ -1,0 +1,34 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using WhatsAspire.Backplane.Activity;
+using WhatsAspire.Backplane.EdgeTransport;
+using WhatsAspire.Backplane.Sessions;
+
+namespace WhatsAspire.Backplane;
+
+public static class BackplaneExtensions
+{
+    /// <summary>Adds sessions, activity marks and live routing over the Redis whose
+    /// <see cref="StackExchange.Redis.IConnectionMultiplexer"/> is registered. A process that holds connections
+    /// registers its <see cref="ILocalDelivery"/> before.</summary>
+    public static IHostApplicationBuilder AddBackplane(this IHostApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddOptions<BackplaneOptions>()
+            .BindConfiguration(BackplaneOptions.SectionName)
+            .ValidateDataAnnotations()
+            .Validate(o => o.LeaseRenewal * 3 <= o.LeaseTime, "Backplane:LeaseRenewal must be at most a third of Backplane:LeaseTime")
+            .ValidateOnStart();
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.TryAddSingleton<ILocalDelivery, NoLocalDelivery>();
+        builder.Services.AddSingleton<EdgeIdentity>();
+        builder.Services.AddSingleton<SessionRegistry>();
+        builder.Services.AddSingleton<EdgeLinks>();
+        builder.Services.AddSingleton<LiveRouter>();
+        builder.Services.AddSingleton<ActivityMarks>();
+        builder.Services.AddHostedService(s => s.GetRequiredService<LiveRouter>());
+        builder.Services.AddHostedService(s => s.GetRequiredService<ActivityMarks>());
+        return builder;
+    }
+}

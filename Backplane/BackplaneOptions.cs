@@ -1,0 +1,30 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace WhatsAspire.Backplane;
+
+/// <summary>How the processes find and reach each other.</summary>
+public sealed class BackplaneOptions
+{
+    public const string SectionName = "Backplane";
+
+    /// <summary>How long an edge counts as alive without a renewal. 1 to 300 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
+    public TimeSpan LeaseTime { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How often an edge renews its lease; less than a third of <see cref="LeaseTime"/>, so that two
+    /// renewals may fail. 100 ms to 100 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:01:40")]
+    public TimeSpan LeaseRenewal { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>For how long another edge's lease is believed without a look at Redis. 0 to 10 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
+    public TimeSpan LeaseCache { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Live events that may wait for routing, for each of the router's lanes; more make the caller wait.</summary>
+    [Range(16, 1 << 20)]
+    public int RouterQueue { get; set; } = 4096;
+
+    /// <summary>Deliveries that may wait for one other edge; what comes on top is left to the activity check.</summary>
+    [Range(16, 1 << 20)]
+    public int EdgeQueue { get; set; } = 8192;
+}
