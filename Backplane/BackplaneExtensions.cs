@@ -25,9 +25,9 @@ public static class BackplaneExtensions
         builder.Services.AddSingleton<EdgeIdentity>();
         builder.Services.AddSingleton<SessionRegistry>();
         builder.Services.AddSingleton<EdgeLinks>();
-        builder.Services.AddSingleton<LiveRouter>();
+        builder.Services.AddSingleton<LiveEvents>();
         builder.Services.AddSingleton<ActivityMarks>();
-        builder.Services.AddHostedService(s => s.GetRequiredService<LiveRouter>());
+        builder.Services.AddHostedService<LiveRouter>();
         builder.Services.AddHostedService(s => s.GetRequiredService<ActivityMarks>());
         return builder;
     }

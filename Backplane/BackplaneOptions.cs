@@ -20,7 +20,7 @@ public sealed class BackplaneOptions
     [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
     public TimeSpan LeaseCache { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Live events that may wait for routing, for each of the router's lanes; more make the caller wait.</summary>
+    /// <summary>Live events that may wait for routing, for each of the router's lanes; what comes on top is left to the activity check.</summary>
     [Range(16, 1 << 20)]
     public int RouterQueue { get; set; } = 4096;
 

@@ -4,11 +4,11 @@ namespace WhatsAspire.Contracts;
 /// take their words from here. The list only grows.</summary>
 public enum ErrorCode
 {
-    /// <summary>Not a JSON object, or a member of a type that the frame does not have.</summary>
+    /// <summary>Not a JSON object with a <c>type</c>.</summary>
     BadFrame = 1,
     /// <summary>The frame's <c>type</c> is none that this server knows.</summary>
     UnknownType = 2,
-    /// <summary>Well formed, but a value is missing or out of range.</summary>
+    /// <summary>A member is missing, of the wrong type, or out of range.</summary>
     InvalidArgument = 3,
     /// <summary>Larger than a stated limit.</summary>
     TooLarge = 4,

@@ -1,7 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 using WhatsAspire.Backplane.Sessions;
 using WhatsAspire.Contracts;
@@ -12,47 +11,24 @@ namespace WhatsAspire.Backplane.EdgeTransport;
 /// events that wait, then delivery here directly and to each other edge over its stream. Events of one conversation
 /// keep their order. A live event is never the only place where something exists: one that is lost is found by the
 /// activity check.</summary>
-public sealed class LiveRouter : BackgroundService
+public sealed class LiveRouter(
+    LiveEvents events, SessionRegistry sessions, EdgeLinks links, ILocalDelivery local, ILogger<LiveRouter> logger) : BackgroundService
 {
-    // Lanes overlap their round trips; a conversation always takes the same one.
-    private const int Lanes = 4;
     private const int Batch = 256;
-    private readonly Channel<LiveEvent>[] _lanes = new Channel<LiveEvent>[Lanes];
-    private readonly SessionRegistry _sessions;
-    private readonly EdgeLinks _links;
-    private readonly ILocalDelivery _local;
-    private readonly ILogger<LiveRouter> _logger;
-
-    public LiveRouter(SessionRegistry sessions, EdgeLinks links, ILocalDelivery local,
-        IOptions<BackplaneOptions> options, ILogger<LiveRouter> logger)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        (_sessions, _links, _local, _logger) = (sessions, links, local, logger);
-        for (var i = 0; i < Lanes; i++)
-            _lanes[i] = Channel.CreateBounded<LiveEvent>(new BoundedChannelOptions(options.Value.RouterQueue) { SingleReader = true });
-    }
-
-    /// <summary>Takes an event; waits only while the lane is full.</summary>
-    public ValueTask RouteAsync(LiveEvent live, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(live);
-        var lane = (live.Conversation.GetHashCode() & int.MaxValue) % Lanes;
-        return _lanes[lane].Writer.WriteAsync(live, cancellationToken);
-    }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Array.ConvertAll(_lanes, lane => RunAsync(lane.Reader, stoppingToken)));
+        Task.WhenAll(events.Lanes.Select(lane => RunAsync(lane, stoppingToken)));
 
     private async Task RunAsync(ChannelReader<LiveEvent> lane, CancellationToken stopping)
     {
-        var events = new List<LiveEvent>(Batch);
+        var batch = new List<LiveEvent>(Batch);
         var users = new List<UserId>(Batch);
         var index = new Dictionary<UserId, int>(Batch);
         while (await lane.WaitToReadAsync(stopping))
         {
-            while (events.Count < Batch && lane.TryRead(out var live))
+            while (batch.Count < Batch && lane.TryRead(out var live))
             {
-                events.Add(live);
+                batch.Add(live);
                 foreach (var user in live.Users)
                     if (index.TryAdd(user, users.Count)) users.Add(user);
             }
@@ -60,15 +36,15 @@ public sealed class LiveRouter : BackgroundService
             IReadOnlyList<Session>[]? found = null;
             try
             {
-                found = await _sessions.FindAsync(users);
+                found = await sessions.FindAsync(users);
             }
             catch (Exception e) when (e is RedisException or TimeoutException)
             {
-                _logger.LookUpFailed(events.Count, e);
+                logger.LookUpFailed(batch.Count, e);
             }
 
-            foreach (var live in events) Dispatch(live, index, found);
-            events.Clear();
+            foreach (var live in batch) Dispatch(live, index, found);
+            batch.Clear();
             users.Clear();
             index.Clear();
         }
@@ -77,8 +53,8 @@ public sealed class LiveRouter : BackgroundService
     private void Dispatch(LiveEvent live, Dictionary<UserId, int> index, IReadOnlyList<Session>[]? found)
     {
         // Local connections are known without Redis; asking them also covers a registration that Redis lost.
-        if (_local.EdgeId is not null)
-            foreach (var user in live.Users) _local.Deliver(user, live);
+        if (local.EdgeId is not null)
+            foreach (var user in live.Users) local.Deliver(user, live);
         if (found is null) return;
 
         string? onlyEdge = null;
@@ -87,7 +63,7 @@ public sealed class LiveRouter : BackgroundService
             foreach (var session in found[index[user]])
             {
                 var edge = session.EdgeId;
-                if (edge == _local.EdgeId) continue;
+                if (edge == local.EdgeId) continue;
                 if (byEdge is null && (onlyEdge is null || onlyEdge == edge) && live.Users.Count == 1)
                 {
                     onlyEdge = edge;
@@ -111,6 +87,6 @@ public sealed class LiveRouter : BackgroundService
 
     private void Send(string edge, LiveEvent live, IReadOnlyList<UserId> users)
     {
-        if (_sessions.FindLease(edge) is { } lease) _links.Send(lease, live.ToDelivery(users));
+        if (sessions.FindLease(edge) is { } lease) links.Send(lease, live.ToDelivery(users));
     }
 }

@@ -124,7 +124,7 @@ public sealed class SessionRegistry(IConnectionMultiplexer redis, IOptions<Backp
     private static RedisValue Value(Session session) =>
         string.Create(CultureInfo.InvariantCulture, $"{session.Device.Value:N}|{session.EdgeId}");
 
-    private static IReadOnlyList<Session> Parse(HashEntry[] fields)
+    private static List<Session> Parse(HashEntry[] fields)
     {
         if (fields.Length == 0) return [];
         var sessions = new List<Session>(fields.Length);

@@ -7,7 +7,8 @@ namespace WhatsAspire.Contracts.Frames;
 /// <c>page.messages</c> and of history.</summary>
 public sealed record MessageFrame
 {
-    public string Type { get; init; } = "message";
+    /// <summary>Absent in the bodies of REST.</summary>
+    public string? Type { get; init; } = "message";
     public required ConversationId ConversationId { get; init; }
     public required MessageId MessageId { get; init; }
 
@@ -42,7 +43,8 @@ public sealed record MessageTarget(MessageId MessageId, long Seq);
 /// <c>GET /conversations</c>.</summary>
 public sealed record ConversationFrame
 {
-    public string Type { get; init; } = "conversation";
+    /// <summary>Absent in the bodies of REST.</summary>
+    public string? Type { get; init; } = "conversation";
 
     /// <summary>Of the <c>read</c> that this answers, if it had one.</summary>
     public string? Ref { get; init; }
@@ -104,7 +106,8 @@ public sealed record SyncedFrame(string Cursor)
 /// <summary>The message is durable. Also the answer of <c>POST /messages</c>.</summary>
 public sealed record SentFrame
 {
-    public string Type { get; init; } = "sent";
+    /// <summary>Absent in the bodies of REST.</summary>
+    public string? Type { get; init; } = "sent";
     public string? Ref { get; init; }
     public required string ClientMessageId { get; init; }
     public required ConversationId ConversationId { get; init; }

@@ -1,0 +1,30 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Options;
+
+namespace WhatsAspire.Backplane.EdgeTransport;
+
+/// <summary>The live events that wait for the <see cref="LiveRouter"/>.</summary>
+public sealed class LiveEvents
+{
+    // Lanes overlap their round trips; a conversation always takes the same one, which keeps its order.
+    private readonly Channel<LiveEvent>[] _lanes = new Channel<LiveEvent>[4];
+
+    public LiveEvents(IOptions<BackplaneOptions> options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        for (var i = 0; i < _lanes.Length; i++)
+            _lanes[i] = Channel.CreateBounded<LiveEvent>(new BoundedChannelOptions(options.Value.RouterQueue) { SingleReader = true });
+    }
+
+    internal IEnumerable<ChannelReader<LiveEvent>> Lanes => _lanes.Select(lane => lane.Reader);
+
+    /// <summary>Takes an event, without waiting.</summary>
+    /// <returns>False when the lane is full: then the event goes no further, and the activity check will find what
+    /// it was about.</returns>
+    public bool TryRoute(LiveEvent live)
+    {
+        ArgumentNullException.ThrowIfNull(live);
+        var lane = (live.Conversation.GetHashCode() & int.MaxValue) % _lanes.Length;
+        return _lanes[lane].Writer.TryWrite(live);
+    }
+}

@@ -1,0 +1,84 @@
+using WhatsAspire.Contracts;
+
+namespace WhatsAspire.ChatEdge.Connections;
+
+/// <summary>What one connection was last given of each conversation, so that nothing is passed twice or out of order,
+/// and what it was refused because it reads slowly. Bounded: the conversation that has been quiet for longest is
+/// forgotten, and what can't be remembered as refused is left to a look at all that changed. Not safe for
+/// concurrent use.</summary>
+internal sealed class ConversationOrder(int capacity)
+{
+    private readonly Dictionary<ConversationId, long> _passed = [];
+    private readonly LinkedList<ConversationId> _recent = [];
+    private Dictionary<ConversationId, (long After, long Target)>? _missed;
+
+    /// <summary>Something was refused: the connection has to catch up.</summary>
+    public bool IsBehind => _missed is not null;
+
+    /// <summary>Whether it went out already, or something after it did.</summary>
+    public bool IsLate(ConversationId conversation, long seq) => _passed.TryGetValue(conversation, out var last) && seq <= last;
+
+    public void Passed(ConversationId conversation, long seq)
+    {
+        if (!_passed.ContainsKey(conversation))
+        {
+            if (_passed.Count >= capacity)
+            {
+                var oldest = _recent.First!.Value;
+                _recent.RemoveFirst();
+                _passed.Remove(oldest);
+            }
+
+            _recent.AddLast(conversation);
+        }
+
+        _passed[conversation] = seq;
+    }
+
+    /// <summary>The last seq that went out, or null when none is remembered.</summary>
+    public long? LastPassed(ConversationId conversation) => _passed.TryGetValue(conversation, out var last) ? last : null;
+
+    /// <summary>Remembers that everything after what was passed, up to this seq at least, is owed. Where nothing was
+    /// passed before, only what comes from this seq on.</summary>
+    public void Missed(ConversationId conversation, long seq)
+    {
+        _missed ??= [];
+        if (_missed.TryGetValue(conversation, out var owed)) _missed[conversation] = (owed.After, Math.Max(owed.Target, seq));
+        else if (_missed.Count < capacity) _missed[conversation] = (LastPassed(conversation) ?? seq - 1, seq);
+    }
+
+    /// <summary>Remembers that <paramref name="after"/> &lt; seq &lt;= <paramref name="target"/> is owed.</summary>
+    public void Owe(ConversationId conversation, long after, long target)
+    {
+        Passed(conversation, Math.Max(after, LastPassed(conversation) ?? 0));
+        Missed(conversation, target);
+    }
+
+    /// <summary>Something other than a message was refused.</summary>
+    public void MissedOther() => _missed ??= [];
+
+    /// <summary>One conversation in which something is owed, and the seq after which; null when there is none.</summary>
+    public (ConversationId Conversation, long After)? NextMissed()
+    {
+        if (_missed is null) return null;
+        foreach (var (conversation, owed) in _missed) return (conversation, owed.After);
+        return null;
+    }
+
+    /// <summary>Everything up to <paramref name="seq"/> was passed while catching up.</summary>
+    public void CaughtUpTo(ConversationId conversation, long seq)
+    {
+        if (LastPassed(conversation) is not { } last || seq > last) Passed(conversation, seq);
+        if (_missed is null || !_missed.TryGetValue(conversation, out var owed)) return;
+        if (seq >= owed.Target) _missed.Remove(conversation);
+        else _missed[conversation] = (Math.Max(seq, owed.After), owed.Target);
+    }
+
+    /// <summary>Ends the catching up, if nothing is owed in any conversation.</summary>
+    public bool TryEnd()
+    {
+        if (_missed is { Count: > 0 }) return false;
+        _missed = null;
+        return true;
+    }
+}

@@ -1,0 +1,108 @@
+using Grpc.Core;
+using WhatsAspire.Contracts;
+using WhatsAspire.Contracts.Frames;
+using WhatsAspire.Contracts.Messaging.V1;
+
+namespace WhatsAspire.ChatEdge.Connections;
+
+/// <content>A connection that reads too slowly for its queue is not buffered for. What it was refused is remembered as
+/// positions, and read from the logs when the client has taken what was waiting, as fast as it goes on reading.</content>
+internal sealed partial class EdgeConnection
+{
+    private const int CatchUpPage = 100;
+    private static readonly TimeSpan CatchUpRetry = TimeSpan.FromSeconds(1);
+    private long _behindSinceMs;
+
+    public void OnDrained()
+    {
+        lock (_gate)
+        {
+            if (_order is not { IsBehind: true } || _catchingUp || _ended) return;
+            _catchingUp = true;
+        }
+
+        _ = CatchUpAsync();
+    }
+
+    /// <summary>Gives the connection everything of these conversations that it was not given yet.</summary>
+    public void Repair(IReadOnlyList<Summary> changed)
+    {
+        lock (_gate)
+        {
+            Order.MissedOther();
+            foreach (var summary in changed)
+            {
+                var conversation = summary.ConversationId.ToConversationId();
+                var after = Order.LastPassed(conversation) ?? summary.DeliveredSeq;
+                if (after < summary.HeadSeq) Order.Owe(conversation, after, summary.HeadSeq);
+            }
+        }
+
+        FellBehind();
+    }
+
+    private void FellBehind()
+    {
+        Interlocked.CompareExchange(ref _behindSinceMs, _services.Time.GetUtcNow().ToUnixTimeMilliseconds(), 0);
+        _services.Metrics.CatchUp();
+        // The queue may have emptied between the refusal and this.
+        if (!_channel.IsBehind) OnDrained();
+    }
+
+    private async Task CatchUpAsync()
+    {
+        var user = _identity!.User;
+        while (!_ended)
+        {
+            try
+            {
+                while (Next() is { } next) await CatchUpAsync(user, next.Conversation, next.After);
+                var since = Interlocked.Exchange(ref _behindSinceMs, 0);
+                await SendChangedAsync(user, since);
+                lock (_gate)
+                {
+                    if (!Order.TryEnd()) continue;
+                    _catchingUp = false;
+                    return;
+                }
+            }
+            catch (RpcException e)
+            {
+                _services.Logger.CatchUpDelayed(e.Status.Detail);
+                await Task.Delay(CatchUpRetry, _services.Time);
+            }
+        }
+
+        (ConversationId Conversation, long After)? Next()
+        {
+            lock (_gate) return _ended ? null : Order.NextMissed();
+        }
+    }
+
+    private async Task CatchUpAsync(UserId user, ConversationId conversation, long after)
+    {
+        var request = new PullRequest { UserId = user.ToBytes() };
+        request.Ranges.Add(new Contracts.Messaging.V1.PullRange { ConversationId = conversation.ToBytes(), After = after, Limit = CatchUpPage });
+        using var call = _services.Api.Client.Pull(request);
+        while (await call.ResponseStream.MoveNext(CancellationToken.None))
+        {
+            var page = call.ResponseStream.Current;
+            foreach (var entry in page.Entries)
+            {
+                await _channel.SendAsync(FrameWriter.Message(entry, entry.Text.Span));
+                lock (_gate) Order.CaughtUpTo(conversation, entry.Seq);
+            }
+
+            // Nothing left, or nothing that this user may see.
+            if (page.Entries.Count == 0) lock (_gate) Order.CaughtUpTo(conversation, long.MaxValue);
+        }
+    }
+
+    private async Task SendChangedAsync(UserId user, long sinceMs)
+    {
+        using var call = _services.Api.Client.ListChanged(new() { UserId = user.ToBytes(), SinceMs = sinceMs });
+        while (await call.ResponseStream.MoveNext(CancellationToken.None))
+            foreach (var summary in call.ResponseStream.Current.Summaries)
+                await _channel.SendAsync(FrameWriter.Conversation(summary, null));
+    }
+}

@@ -1,0 +1,171 @@
+using System.Diagnostics;
+using System.IO.Pipelines;
+using WhatsAspire.Backplane.EdgeTransport;
+using WhatsAspire.Backplane.Sessions;
+using WhatsAspire.Contracts;
+using WhatsAspire.Contracts.Edge.V1;
+using WhatsAspire.Contracts.Frames;
+using WhatsAspire.Contracts.Messaging.V1;
+using WhatsAspire.ServiceDefaults;
+
+namespace WhatsAspire.ChatEdge.Connections;
+
+/// <summary>One client connection from the handshake to the end.</summary>
+internal sealed partial class EdgeConnection : IWebSocketReceiver
+{
+    private readonly ConnectionServices _services;
+    private readonly EdgeConnections _owner;
+    private readonly WebSocketChannel _channel;
+    private readonly Lock _gate = new();
+    private string? _token;
+    private AccessIdentity? _identity;
+    private ConversationOrder? _order;
+    private TaskCompletionSource? _windowOpens;
+    private readonly long _opened;
+    private long _alive;
+    private int _sending;
+    private bool _catchingUp;
+    private bool _ended;
+
+    public EdgeConnection(ConnectionServices services, EdgeConnections owner, IDuplexPipe pipes, Action abort, string? token)
+    {
+        (_services, _owner, _token) = (services, owner, token);
+        _channel = new(pipes, abort, services.Options.QueueBytes);
+        _opened = _alive = services.Time.GetTimestamp();
+        Id = ConnectionId.New(services.Time);
+    }
+
+    public ConnectionId Id { get; }
+
+    public CloseCode ClosedWith => _channel.ClosedWith;
+
+    private bool IsReady => _identity is not null;
+
+    public Task RunAsync() => _channel.RunAsync(this);
+
+    public void Close(CloseCode code, string reason) => _channel.Close(code, reason);
+
+    public void OnAlive() => _alive = _services.Time.GetTimestamp();
+
+    /// <summary>Closes the connection when it has been silent, or without a hello, for too long; ends one that does
+    /// not answer the close.</summary>
+    public void CheckAlive(long now)
+    {
+        var silent = _services.Time.GetElapsedTime(_alive, now);
+        if (ClosedWith != CloseCode.None)
+        {
+            if (silent > Limits.Hello) _channel.Abort();
+        }
+        else if (!IsReady && _services.Time.GetElapsedTime(_opened, now) > Limits.Hello)
+        {
+            Close(CloseCode.Silent, "no hello came within 10 s");
+        }
+        else if (silent > Limits.Silence)
+        {
+            Close(CloseCode.Silent, "silent for 30 s; ping at least every 25 s");
+        }
+    }
+
+    public ValueTask OnTextAsync(ReadOnlySpan<byte> text)
+    {
+        var frame = ClientFrame.Parse(text);
+        if (frame.Fault is { } fault) return Refuse(fault, frame.ErrorRef);
+        if (!IsReady && frame.Type is not ("hello" or "ping"))
+            return Refuse(new(ErrorCode.Unauthenticated, "the first frame must be 'hello'"), frame.ErrorRef);
+        switch (frame.Type)
+        {
+            case "send":
+                return Send(frame);
+            case "ack":
+                return Ack(frame);
+            case "read":
+                return Read(frame);
+            case "pull":
+                return Pull(frame);
+            case "ping":
+                _channel.Send(FrameWriter.Write(new PongFrame { Ref = frame.Ref, ServerTime = _services.Time.GetUtcNow() }));
+                return default;
+            case "hello" when IsReady:
+                return Refuse(Error.Invalid("hello was said already"), frame.ErrorRef);
+            case "hello":
+                return new(HelloAsync(frame));
+            default:
+                return Refuse(new(ErrorCode.UnknownType, $"no frame of type '{frame.Type}'; there are hello, send, ack, read, pull, ping"), frame.ErrorRef);
+        }
+    }
+
+    /// <summary>Hands over a live event, or remembers that it is owed. Never blocks.</summary>
+    public void Deliver(LiveEvent live)
+    {
+        switch (live.Kind)
+        {
+            case DeliveryKind.Message:
+                DeliverMessage(live);
+                break;
+            case DeliveryKind.Replaced when live.CloseConnection == Id:
+                Close(CloseCode.Replaced, "the same device connected again");
+                break;
+            case DeliveryKind.LoggedOut when live.CloseDevice == _identity?.Device:
+                Close(CloseCode.LoggedOut, "the device was logged out");
+                break;
+            case DeliveryKind.Receipt or DeliveryKind.Conversation when !_channel.TrySend(live.Frame):
+                lock (_gate) Order.MissedOther();
+                FellBehind();
+                break;
+        }
+    }
+
+    /// <summary>Sends a frame that answers something that the connection did.</summary>
+    public void Tell(ReadOnlyMemory<byte> frame) => _channel.Send(frame);
+
+    /// <summary>Ends the session. Called once, when the connection is over.</summary>
+    public async Task LeaveAsync()
+    {
+        lock (_gate) _ended = true;
+        if (_identity is not { } identity) return;
+        _owner.Leave(this, identity.User);
+        try
+        {
+            await _services.Sessions.RemoveAsync(identity.User, Id);
+        }
+        catch (Exception e) when (e is StackExchange.Redis.RedisException or TimeoutException)
+        {
+            // It is removed when someone sees that the lease is gone, or found dead at the next delivery.
+            _services.Logger.SessionNotRemoved(e);
+        }
+    }
+
+    /// <summary>Registers the session again, after Redis forgot it.</summary>
+    public async Task RegisterAgainAsync()
+    {
+        if (_identity is { } identity && !_ended)
+            await _services.Sessions.AddAsync(identity.User, new(Id, identity.Device, _services.Identity.Id));
+    }
+
+    private ConversationOrder Order => _order ??= new(_services.Options.TrackedConversations);
+
+    private ValueTask Refuse(Error error, string? reference)
+    {
+        _services.Metrics.Refused(error.Code);
+        _channel.Send(FrameWriter.Error(error, reference));
+        return AfterReply();
+    }
+
+    // Answers are always kept, so whoever asks without reading must be made to wait.
+    private ValueTask AfterReply() => _channel.IsBehind ? _channel.FlushAsync() : default;
+
+    private void DeliverMessage(LiveEvent live)
+    {
+        bool missed;
+        lock (_gate)
+        {
+            if (Order.IsLate(live.Conversation, live.Seq)) return;
+            missed = Order.IsBehind || !_channel.TrySend(live.Frame);
+            if (missed) Order.Missed(live.Conversation, live.Seq);
+            else Order.Passed(live.Conversation, live.Seq);
+        }
+
+        if (missed) FellBehind();
+        else NoteTrace(live);
+    }
+}

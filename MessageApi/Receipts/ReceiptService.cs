@@ -1,0 +1,67 @@
+using WhatsAspire.Contracts;
+using WhatsAspire.Contracts.Messaging.V1;
+using WhatsAspire.MessageApi.Messages;
+using WhatsAspire.MessageApi.Storage;
+
+namespace WhatsAspire.MessageApi.Receipts;
+
+/// <summary>Positions of users in conversations: how far delivered, how far read.</summary>
+internal sealed class ReceiptService(IMessageStore store, TimeProvider time)
+{
+    /// <summary>Raises positions; what is refused is refused by itself.</summary>
+    /// <param name="user">Whose.</param>
+    /// <param name="positions">The last of each conversation counts.</param>
+    /// <param name="withSummaries">Also give the user's summary where nothing moved.</param>
+    /// <param name="cancellationToken">Stops waiting, not the write.</param>
+    public async Task<AdvanceResult> AdvanceAsync(
+        UserId user, IReadOnlyList<NewPosition> positions, bool withSummaries, CancellationToken cancellationToken)
+    {
+        positions = Distinct(positions);
+        var now = time.GetUtcNow();
+        var outcomes = await store.AdvanceAsync(user, positions, now, cancellationToken);
+        var result = new AdvanceResult();
+        for (var i = 0; i < outcomes.Count; i++)
+            result.Advanced.Add(await ToWireAsync(user, positions[i], outcomes[i], now, withSummaries, cancellationToken));
+        return result;
+    }
+
+    private async ValueTask<Advanced> ToWireAsync(UserId user, NewPosition position, AdvanceOutcome outcome,
+        DateTimeOffset now, bool withSummaries, CancellationToken cancellationToken)
+    {
+        var conversation = position.Conversation;
+        var advanced = new Advanced { ConversationId = conversation.ToBytes(), AtMs = now.ToUnixTimeMilliseconds() };
+        if (Refusal(position, outcome) is { } refusal)
+        {
+            advanced.Fault = refusal.ToFault();
+            return advanced;
+        }
+
+        advanced.Moved = outcome.Status == AdvanceStatus.Moved;
+        advanced.ReadMoved = outcome.ReadMoved;
+        advanced.DeliveredSeq = outcome.Member!.DeliveredSeq;
+        advanced.ReadSeq = outcome.Member.ReadSeq;
+        if (advanced.Moved && await store.GetConversationAsync(conversation, cancellationToken) is { } state)
+            foreach (var member in state.Shape.Members)
+                if (member != user) advanced.Others.Add(member.ToBytes());
+        if ((outcome.ReadMoved || withSummaries) && await store.GetViewAsync(conversation, user, cancellationToken) is { } view)
+            advanced.Summary = view.ToWire(user);
+        return advanced;
+    }
+
+    /// <summary>Why a position was refused, or null.</summary>
+    public static Error? Refusal(NewPosition position, AdvanceOutcome outcome) => outcome.Status switch
+    {
+        AdvanceStatus.NotFound => Error.NotFound($"conversation {position.Conversation}"),
+        AdvanceStatus.BeyondHead => Error.Invalid(
+            $"seq {Math.Max(position.DeliveredSeq, position.ReadSeq)} is beyond the head of conversation {position.Conversation}, which is {outcome.HeadSeq}"),
+        _ => null,
+    };
+
+    private static IReadOnlyList<NewPosition> Distinct(IReadOnlyList<NewPosition> positions)
+    {
+        if (positions.Count < 2) return positions;
+        var last = new Dictionary<ConversationId, NewPosition>(positions.Count);
+        foreach (var position in positions) last[position.Conversation] = position;
+        return last.Count == positions.Count ? positions : [.. last.Values];
+    }
+}
