@@ -6,20 +6,22 @@ namespace WhatsAspire.MessageApi.Directory;
 ///
 /// <para>Every method is one transaction: it took effect whole or not at all, and is durable when its task completes.
 /// A task that fails for a lost connection leaves the outcome unknown; all methods may be repeated, with the results
-/// stated for each. Time is the caller's.</para></summary>
+/// stated for each. Time is the caller's, and is kept to the millisecond.</para></summary>
 public interface IDirectory
 {
     /// <summary>Makes an account.</summary>
-    /// <returns>False when the user name is taken. User names are compared without regard to case.</returns>
+    /// <returns>False when the user name is taken. User names are compared without regard to case. True again when
+    /// the same account, by its id, is added again.</returns>
     Task<bool> AddAccountAsync(Account account, CancellationToken cancellationToken);
 
     Task<Account?> FindAccountAsync(UserId user, CancellationToken cancellationToken);
 
     Task<Account?> FindAccountAsync(string username, CancellationToken cancellationToken);
 
-    /// <summary>Adds a device, or replaces name, platform and refresh token of one that the same user has.</summary>
+    /// <summary>Adds a device, or replaces name, platform, last token time and refresh token of one that the same
+    /// user has: its earlier refresh tokens are unknown from then on.</summary>
     /// <returns>False when the id belongs to another user.</returns>
-    Task<bool> PutDeviceAsync(Device device, byte[] refreshTokenHash, CancellationToken cancellationToken);
+    Task<bool> PutDeviceAsync(Device device, RefreshTokenHash refreshToken, CancellationToken cancellationToken);
 
     /// <summary>The user's devices, oldest first.</summary>
     Task<IReadOnlyList<Device>> ListDevicesAsync(UserId user, CancellationToken cancellationToken);
@@ -30,15 +32,20 @@ public interface IDirectory
     /// <returns>False when the user has no such device.</returns>
     Task<bool> RemoveDeviceAsync(UserId user, DeviceId device, CancellationToken cancellationToken);
 
-    /// <summary>Exchanges the device's current refresh token for the next one. A token that was exchanged before is
-    /// a sign of theft: the device is removed, so that neither the thief's nor the owner's token works on
-    /// (RFC 9700 section 4.14.2). The last exchanged token alone may come once more within
-    /// <paramref name="grace"/> of its exchange and gets a new successor: the answer may have been lost on the
-    /// way.</summary>
+    /// <summary>Exchanges the device's current refresh token for the next one of the same family. A token that was
+    /// exchanged before is a sign of theft: the device is removed, so that neither the thief's nor the owner's token
+    /// works on (RFC 9700 section 4.14.2). The last exchanged token alone may come once more within
+    /// <paramref name="grace"/> of its exchange and gets a new successor, which takes the place of the one before:
+    /// the answer may have been lost on the way. Repeated with the same <paramref name="nextHash"/> within
+    /// <paramref name="grace"/>, it gives the first result again.
+    ///
+    /// <para>Only who was given a token of a family knows the family, so that any other secret than the current one
+    /// in a known family counts as used before. That keeps the detection for ever at a fixed size per
+    /// device.</para></summary>
     Task<RotationOutcome> RotateRefreshTokenAsync(
-        byte[] presentedHash, byte[] nextHash, DateTimeOffset now, TimeSpan grace, CancellationToken cancellationToken);
+        RefreshTokenHash presented, byte[] nextHash, DateTimeOffset now, TimeSpan grace, CancellationToken cancellationToken);
 
-    /// <summary>Blocks a user. Idempotent.</summary>
+    /// <summary>Blocks a user; both must have accounts. Idempotent: the first block's time stays.</summary>
     Task AddBlockAsync(UserId blocker, UserId blocked, DateTimeOffset now, CancellationToken cancellationToken);
 
     /// <summary>Ends a block. Idempotent.</summary>
@@ -76,17 +83,22 @@ public sealed record Account(
 public sealed record Device(
     DeviceId Id, UserId User, string Name, string Platform, DateTimeOffset CreatedAt, DateTimeOffset LastTokenAt);
 
+/// <summary>A refresh token as it is kept: no one can sign in with what the directory holds.</summary>
+/// <param name="Family">SHA-256 of the random part that all refresh tokens of one sign-in share.</param>
+/// <param name="Secret">SHA-256 of the random part that is this token's own.</param>
+public sealed record RefreshTokenHash(byte[] Family, byte[] Secret);
+
 public enum RotationStatus
 {
     Rotated,
-    /// <summary>No device has or had this token.</summary>
+    /// <summary>No device has this family: it never was, or its device was logged out or signed in anew.</summary>
     Unknown,
     /// <summary>It had been exchanged before: the device is logged out now.</summary>
     Reused,
 }
 
 /// <param name="Status">What became of it.</param>
-/// <param name="Device">Whose token it was; null when unknown.</param>
+/// <param name="Device">Whose token it was, with its new last token time when rotated; null when unknown.</param>
 public sealed record RotationOutcome(RotationStatus Status, Device? Device);
 
 /// <summary>A key that signs access tokens.</summary>

@@ -1,0 +1,53 @@
+using System.Data.Common;
+
+namespace WhatsAspire.MessageApi.Directory;
+
+/// <summary>The few steps between a statement with named parameters and its rows.</summary>
+internal static class SqlCommands
+{
+    /// <summary>Runs a statement that returns no rows.</summary>
+    /// <returns>How many rows it changed.</returns>
+    public static async Task<int> ExecuteAsync(
+        this DbConnection connection, string sql, (string Name, object? Value)[] arguments, CancellationToken cancellationToken)
+    {
+        await using var command = Command(connection, sql, arguments);
+        return await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>The first row, or null.</summary>
+    public static async Task<T?> FirstAsync<T>(
+        this DbConnection connection, string sql, (string Name, object? Value)[] arguments, Func<DbDataReader, T> read,
+        CancellationToken cancellationToken) where T : class
+    {
+        await using var command = Command(connection, sql, arguments);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken) ? read(reader) : null;
+    }
+
+    /// <summary>All rows.</summary>
+    public static async Task<IReadOnlyList<T>> AllAsync<T>(
+        this DbConnection connection, string sql, (string Name, object? Value)[] arguments, Func<DbDataReader, T> read,
+        CancellationToken cancellationToken)
+    {
+        await using var command = Command(connection, sql, arguments);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        List<T> rows = [];
+        while (await reader.ReadAsync(cancellationToken)) rows.Add(read(reader));
+        return rows;
+    }
+
+    // A provider whose commands need it gives the connection's open transaction to each command it creates.
+    private static DbCommand Command(DbConnection connection, string sql, (string Name, object? Value)[] arguments)
+    {
+        var command = connection.CreateCommand();
+        command.CommandText = sql;
+        foreach (var (name, value) in arguments)
+        {
+            var parameter = command.CreateParameter();
+            parameter.ParameterName = name;
+            parameter.Value = value ?? DBNull.Value;
+            command.Parameters.Add(parameter);
+        }
+        return command;
+    }
+}
