@@ -1,10 +1,21 @@
+using WhatsAspire.Backplane;
+using WhatsAspire.MessageApi;
 using WhatsAspire.MessageApi.Directory.Sqlite;
+using WhatsAspire.MessageApi.Storage.Rocks;
 using WhatsAspire.MessageApi.Users;
+using WhatsAspire.ServiceDefaults;
 
 var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults();
+builder.AddRedisClient("redis");
+builder.AddBackplane();
+builder.AddRocksMessageStore();
 builder.AddSqliteDirectory();
 builder.AddUsers();
+builder.AddMessaging();
 
 var app = builder.Build();
 app.MapUsers();
+app.MapMessaging();
+app.MapDefaultEndpoints();
 app.Run();

@@ -3,7 +3,6 @@ using Google.Protobuf;
 using WhatsAspire.Contracts;
 using WhatsAspire.Contracts.Messaging.V1;
 using WhatsAspire.MessageApi.Storage;
-using EntryKind = WhatsAspire.MessageApi.Storage.EntryKind;
 using WireEntryKind = WhatsAspire.Contracts.Messaging.V1.EntryKind;
 
 namespace WhatsAspire.MessageApi.Messages;

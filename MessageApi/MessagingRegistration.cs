@@ -1,0 +1,37 @@
+using WhatsAspire.Contracts;
+using WhatsAspire.MessageApi.Conversations;
+using WhatsAspire.MessageApi.Exchange;
+using WhatsAspire.MessageApi.Messages;
+using WhatsAspire.MessageApi.Receipts;
+using WhatsAspire.MessageApi.Users;
+
+namespace WhatsAspire.MessageApi;
+
+/// <summary>Conversations, messages and receipts as a part of the application.</summary>
+internal static class MessagingRegistration
+{
+    public static IHostApplicationBuilder AddMessaging(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<MessageIdGenerator>();
+        services.AddSingleton<ApiMetrics>();
+        services.AddSingleton<ConversationAccess>();
+        services.AddSingleton<SendQueue>();
+        services.AddSingleton<MessageService>();
+        services.AddSingleton<ReceiptService>();
+        services.AddSingleton<ReceiptDelivery>();
+        services.AddSingleton<ConversationService>();
+        services.AddSingleton<IDeviceRevocations, DeviceRevocations>();
+        services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = null);
+        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, MessagingJson.Default));
+        return builder;
+    }
+
+    public static WebApplication MapMessaging(this WebApplication app)
+    {
+        app.MapMessages();
+        app.MapConversations();
+        app.MapGrpcService<MessagingGrpcService>();
+        return app;
+    }
+}
