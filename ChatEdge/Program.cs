@@ -1,8 +1,16 @@
+using WhatsAspire.Backplane;
+using WhatsAspire.ChatEdge;
 using WhatsAspire.ServiceDefaults;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
+builder.AddRedisClient("redis");
+builder.AddConnections();
+builder.AddBackplane();
+builder.AddRestProxy();
 
 var app = builder.Build();
+app.MapConnections();
 app.MapDefaultEndpoints();
+app.MapRestProxy();
 app.Run();

@@ -198,7 +198,7 @@ internal struct ClientFrame
         return null;
     }
 
-    private static bool TryCopy(ref Utf8JsonReader reader, Span<byte> bytes, out int length)
+    private static bool TryCopy(ref Utf8JsonReader reader, scoped Span<byte> bytes, out int length)
     {
         try
         {

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Google.Protobuf;
 using Grpc.Core;
 using WhatsAspire.Backplane.EdgeTransport;
 using WhatsAspire.Backplane.Sessions;
@@ -136,7 +135,7 @@ internal sealed partial class EdgeConnection
 
     private ValueTask Send(in ClientFrame frame)
     {
-        if (MessageRules.Check(frame.ClientMessageId, frame.Text?.Span ?? default, frame.ToUser, frame.Conversation) is { } fault)
+        if (MessageRules.Check(frame.ClientMessageId, frame.Text is null ? default : frame.Text.Span, frame.ToUser, frame.Conversation) is { } fault)
             return Refuse(fault, frame.ErrorRef);
 
         var user = _identity!.User;

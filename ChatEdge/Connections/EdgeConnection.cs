@@ -1,11 +1,8 @@
-using System.Diagnostics;
 using System.IO.Pipelines;
 using WhatsAspire.Backplane.EdgeTransport;
-using WhatsAspire.Backplane.Sessions;
 using WhatsAspire.Contracts;
 using WhatsAspire.Contracts.Edge.V1;
 using WhatsAspire.Contracts.Frames;
-using WhatsAspire.Contracts.Messaging.V1;
 using WhatsAspire.ServiceDefaults;
 
 namespace WhatsAspire.ChatEdge.Connections;

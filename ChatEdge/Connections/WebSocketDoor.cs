@@ -4,6 +4,7 @@ using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using WhatsAspire.Contracts;
+using WhatsAspire.ServiceDefaults;
 
 namespace WhatsAspire.ChatEdge.Connections;
 
@@ -27,8 +28,9 @@ internal sealed class WebSocketDoor(EdgeConnections connections, TimeProvider ti
         {
             context.Response.Headers.SecWebSocketVersion = "13";
             context.Response.Headers.Upgrade = "websocket";
-            await EdgeProblems.WriteAsync(context, StatusCodes.Status426UpgradeRequired, Error.Invalid(
-                "this address speaks WebSocket, version 13: send Upgrade, Connection, Sec-WebSocket-Version and Sec-WebSocket-Key"));
+            await new ProblemResult(Error.Invalid(
+                "this address speaks WebSocket, version 13: send Upgrade, Connection, Sec-WebSocket-Version and Sec-WebSocket-Key"),
+                StatusCodes.Status426UpgradeRequired).ExecuteAsync(context);
             return;
         }
 
