@@ -34,7 +34,7 @@ public sealed class DirectoryModel : IDirectory
         var model = new DirectoryModel();
         var now = new DateTimeOffset(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
         List<UserId> users = [];
-        List<DeviceId> devices = [];
+        List<Device> devices = [];
         List<RefreshTokenHash> tokens = [];
         for (var i = 0; i < steps; i++)
         {
@@ -47,10 +47,9 @@ public sealed class DirectoryModel : IDirectory
     }
 
     private static (string Step, Func<IDirectory, Task<string>> Run) Step(
-        Random random, DateTimeOffset now, List<UserId> users, List<DeviceId> devices, List<RefreshTokenHash> tokens, CancellationToken cancel)
+        Random random, DateTimeOffset now, List<UserId> users, List<Device> devices, List<RefreshTokenHash> tokens, CancellationToken cancel)
     {
         UserId User() => users.Count == 0 ? new(NewGuid(random)) : users[random.Next(users.Count)];
-        DeviceId Device() => devices.Count == 0 ? new(NewGuid(random)) : devices[random.Next(devices.Count)];
         var choice = users.Count < 4 ? 0 : random.Next(100);
         switch (choice)
         {
@@ -66,9 +65,9 @@ public sealed class DirectoryModel : IDirectory
                 });
             case < 30:
                 var device = new Device(
-                    devices.Count > 0 && random.Next(3) == 0 ? Device() : new(NewGuid(random)), User(), $"name {random.Next(100)}", "ios", now, now);
+                    devices.Count > 0 && random.Next(3) == 0 ? devices[random.Next(devices.Count)].Id : new(NewGuid(random)), User(), $"name {random.Next(100)}", "ios", now, now);
                 var token = new RefreshTokenHash(random.Bytes(), random.Bytes());
-                devices.Add(device.Id);
+                devices.Add(device);
                 tokens.Add(token);
                 return ($"put {device}", async d => $"{await d.PutDeviceAsync(device, token, cancel)} {await All(d.ListDevicesAsync(device.User, cancel))}");
             case < 65 when tokens.Count > 0:
@@ -81,8 +80,9 @@ public sealed class DirectoryModel : IDirectory
                     var outcome = await d.RotateRefreshTokenAsync(presented, next, now, TimeSpan.FromSeconds(30), cancel);
                     return outcome.Device is { } owner ? $"{outcome} {await All(d.ListDevicesAsync(owner.User, cancel))}" : $"{outcome}";
                 });
-            case < 70:
-                var (of, which) = (User(), Device());
+            case < 70 when devices.Count > 0:
+                var any = devices[random.Next(devices.Count)];
+                var (which, of) = (any.Id, random.Next(4) == 0 ? User() : any.User);
                 return ($"remove {which}", async d =>
                     $"{await d.RemoveDeviceAsync(of, which, cancel)} {await d.FindDeviceAsync(of, which, cancel)} {await All(d.ListDevicesAsync(of, cancel))}");
             case < 82:

@@ -136,6 +136,15 @@ public sealed class AccountTests
         Assert.Equal(["POST"], wrong.ContentHeaders.Allow);
     }
 
+    [Theory]
+    [InlineData("/pages?limit=many", "limit has a value of the wrong form")]
+    [InlineData("/pages", "limit is missing")]
+    public async Task A_parameter_that_does_not_fit_is_named(string path, string message)
+    {
+        await using var api = await TestApi.StartAsync(map: app => app.MapGet("/pages", (int limit) => limit));
+        (await api.GetAsync(path)).IsProblem(HttpStatusCode.BadRequest, "invalid_argument", message);
+    }
+
     [Fact]
     public async Task A_fault_of_the_server_tells_nothing_of_itself()
     {

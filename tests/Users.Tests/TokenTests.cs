@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -230,6 +231,39 @@ public sealed class TokenTests
         Assert.InRange(refused.Json.GetProperty("retry_after_ms").GetInt64(), 1, 60_000);
         (await api.PostAsync("/tokens", new { username = "kim", password = "guess", device = Phone }))
             .IsProblem(HttpStatusCode.Unauthorized, "unauthenticated", "wrong");
+    }
+
+    [Fact]
+    [Trait("Requirement", "R52")]
+    public async Task Sign_ins_are_counted_by_grant_and_outcome()
+    {
+        await using var api = await TestApi.StartAsync();
+        var factory = api.Services.GetRequiredService<IMeterFactory>();
+        List<string> counted = [];
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, l) =>
+        {
+            if (instrument.Meter.Scope == factory && instrument.Meter.Name == "WhatsAspire.Users") l.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+        {
+            lock (counted) counted.Add($"{instrument.Name} {value} {string.Join(' ', tags.ToArray().Select(t => $"{t.Key}={t.Value}"))}");
+        });
+        listener.SetMeasurementEventCallback<double>((instrument, _, _, _) =>
+        {
+            lock (counted) counted.Add($"{instrument.Name} {instrument.Unit}");
+        });
+        listener.Start();
+        await api.SignUpAsync("leo");
+        await api.PostAsync("/tokens", new { refresh_token = "x" });
+        Assert.Equal(
+            [
+                "whatsaspire.users.password.duration s",
+                "whatsaspire.users.password.duration s",
+                "whatsaspire.users.sign_ins 1 grant=password outcome=ok",
+                "whatsaspire.users.sign_ins 1 grant=refresh_token outcome=unauthenticated",
+            ],
+            counted);
     }
 
     [Fact]

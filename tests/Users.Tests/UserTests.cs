@@ -1,5 +1,8 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using WhatsAspire.Contracts;
 using Xunit;
 
@@ -178,6 +181,26 @@ public sealed class UserTests
         api.Revocations.Fails = false;
         (await api.DeleteAsync($"/devices/{tablet.DeviceId}", phone.AccessToken)).IsProblem(HttpStatusCode.NotFound, "not_found", "no such device");
         Assert.Equal(tablet.DeviceId, Assert.Single(api.Revocations.Announced).Device.ToString());
+    }
+
+    [Fact]
+    [Trait("Requirement", "R52")]
+    public async Task The_directory_has_a_health_check_that_fails_when_it_is_gone()
+    {
+        using var folder = new TestFolder();
+        await using var api = await TestApi.StartAsync(folder: folder);
+        var health = api.Services.GetRequiredService<HealthCheckService>();
+        var entry = (await health.CheckHealthAsync(TestContext.Current.CancellationToken)).Entries["directory"];
+        Assert.Equal(HealthStatus.Healthy, entry.Status);
+        Assert.Equal(["ready"], entry.Tags);
+
+        SqliteConnection.ClearAllPools();
+        foreach (var file in System.IO.Directory.GetFiles(folder.Path)) File.Delete(file);
+        var gone = (await health.CheckHealthAsync(TestContext.Current.CancellationToken)).Entries["directory"];
+        Assert.Equal(HealthStatus.Unhealthy, gone.Status);
+        Assert.StartsWith("the directory does not answer", gone.Description, StringComparison.Ordinal);
+        (await api.PostAsync("/accounts", new { username = "ann", password = "correct horse" }))
+            .IsProblem(HttpStatusCode.ServiceUnavailable, "unavailable", "does not answer now");
     }
 
     [Fact]
