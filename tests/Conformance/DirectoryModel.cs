@@ -62,7 +62,8 @@ public sealed class DirectoryModel : IDirectory
                     var added = await d.AddAccountAsync(account, cancel);
                     if (added && d is DirectoryModel) users.Add(account.Id);
                     return $"{added} {await d.FindAccountAsync(name, cancel)} {await d.FindAccountAsync(account.Id, cancel)}";
-                });
+                }
+                );
             case < 30:
                 var device = new Device(
                     devices.Count > 0 && random.Next(3) == 0 ? devices[random.Next(devices.Count)].Id : new(NewGuid(random)), User(), $"name {random.Next(100)}", "ios", now, now);
@@ -79,7 +80,8 @@ public sealed class DirectoryModel : IDirectory
                 {
                     var outcome = await d.RotateRefreshTokenAsync(presented, next, now, TimeSpan.FromSeconds(30), cancel);
                     return outcome.Device is { } owner ? $"{outcome} {await All(d.ListDevicesAsync(owner.User, cancel))}" : $"{outcome}";
-                });
+                }
+                );
             case < 70 when devices.Count > 0:
                 var any = devices[random.Next(devices.Count)];
                 var (which, of) = (any.Id, random.Next(4) == 0 ? User() : any.User);
@@ -91,14 +93,16 @@ public sealed class DirectoryModel : IDirectory
                 {
                     await d.AddBlockAsync(a, b, now, cancel);
                     return $"{await d.IsBlockedAsync(a, b, cancel)} {await d.IsBlockedAsync(b, a, cancel)} {await All(d.ListBlocksAsync(a, cancel))}";
-                });
+                }
+                );
             case < 92:
                 var (x, y) = (User(), User());
                 return ($"unblock {x} {y}", async d =>
                 {
                     await d.RemoveBlockAsync(x, y, cancel);
                     return $"{await d.IsBlockedAsync(x, y, cancel)} {await All(d.ListBlocksAsync(x, cancel))}";
-                });
+                }
+                );
             default:
                 var from = now.AddMinutes(random.Next(-60, 60));
                 var key = new SigningKey(NewGuid(random).ToString(), random.Bytes(), from, from.AddMinutes(20), from.AddMinutes(30));
@@ -106,7 +110,8 @@ public sealed class DirectoryModel : IDirectory
                 {
                     var keys = await d.AddSigningKeyIfDueAsync(key, cancel);
                     return string.Join(' ', keys.Concat(await d.ListSigningKeysAsync(now, cancel)).Select(k => k.Id + Convert.ToHexString(k.Private)));
-                });
+                }
+                );
         }
     }
 
