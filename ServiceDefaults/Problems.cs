@@ -79,25 +79,41 @@ public static class Problems
         BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } => new(
             new(ErrorCode.BadFrame, "the body must be JSON, with Content-Type: application/json"), StatusCodes.Status415UnsupportedMediaType),
         BadHttpRequestException { InnerException: JsonException json } => new(ForJson(json)),
-        BadHttpRequestException bad when context.Request.ContentLength is null or 0 && context.Request.Headers.TransferEncoding.Count == 0
-            && !HttpMethods.IsGet(context.Request.Method) => new(new(ErrorCode.BadFrame, "the body is missing: a JSON object is needed")),
-        BadHttpRequestException bad => new(new(ErrorCode.InvalidArgument, bad.Message)),
+        BadHttpRequestException bad => new(ForBinding(bad.Message)),
         // The transport or the database is in trouble, not the request.
         DbException or TimeoutException => new(Error.Unavailable("a part that is needed does not answer now")),
         _ => new(new(ErrorCode.Internal, "the server failed")),
     };
 
+    // The exception handler's middleware takes the endpoint off the request, and keeps it here.
+    internal static Endpoint? EndpointOf(HttpContext context) =>
+        context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
+
     private static Error TooLarge(HttpContext context)
     {
-        var limit = context.GetEndpoint()?.Metadata.GetMetadata<IRequestSizeLimitMetadata>()?.MaxRequestBodySize;
+        var limit = EndpointOf(context)?.Metadata.GetMetadata<IRequestSizeLimitMetadata>()?.MaxRequestBodySize;
         return new(ErrorCode.TooLarge, limit is null ? "the body is too large" : $"the body is larger than {limit} bytes");
+    }
+
+    // 'Failed to bind parameter "int limit" from "many".', 'Required parameter "int limit" was not provided from query
+    // string.', and the same for a body that is empty or null: in the last case the parameter is our own affair.
+    private static Error ForBinding(string message)
+    {
+        if (message.EndsWith(" from body.", StringComparison.Ordinal) || message.StartsWith("Implicit body", StringComparison.Ordinal))
+            return new(ErrorCode.BadFrame, "the body must be a JSON object");
+        var name = message.Split('"') is [_, var parameter, ..] ? parameter.Split(' ')[^1] : null;
+        if (name is null) return Error.Invalid("the request can't be read");
+        return message.StartsWith("Required", StringComparison.Ordinal)
+            ? Error.Invalid($"{name} is missing") : Error.Invalid($"{name} has a value of the wrong form");
     }
 
     private static Error ForJson(JsonException json)
     {
         var member = json.Path is { Length: > 2 } path && path.StartsWith("$.", StringComparison.Ordinal) ? path[2..] : null;
-        // The reader throws this one for an escape such as \ud800 alone, which no string can hold.
-        if (json.InnerException is InvalidOperationException && member is not null)
+        // What the reader says to an escape such as \ud800 alone, which no string can hold. It has no type of its own,
+        // and shares this one with members of the wrong type; a test holds the word.
+        if (member is not null && json.InnerException is InvalidOperationException { InnerException: null } reading
+            && reading.Message.Contains("surrogate", StringComparison.OrdinalIgnoreCase))
             return Error.Invalid($"{member} holds half of a surrogate pair");
         if (member is not null)
             return new(ErrorCode.BadFrame, $"{member} is of the wrong type, or the JSON is broken there (line {json.LineNumber + 1}, byte {json.BytePositionInLine})");
@@ -155,7 +171,7 @@ internal sealed class ProblemExceptionHandler(ILogger<ProblemExceptionHandler> l
         if (httpContext.RequestAborted.IsCancellationRequested && exception is OperationCanceledException) return true;
         var problem = Problems.ForException(exception, httpContext);
         if (problem.Value.Status >= StatusCodes.Status500InternalServerError)
-            ProblemLog.RequestFailed(log, httpContext.Request.Method, httpContext.GetEndpoint()?.DisplayName ?? "-", exception);
+            ProblemLog.RequestFailed(log, httpContext.Request.Method, Problems.EndpointOf(httpContext)?.DisplayName ?? "-", exception);
         await problem.ExecuteAsync(httpContext);
         return true;
     }

@@ -30,12 +30,13 @@ internal static class AccountEndpoints
     }
 
     private static async Task<Results<Ok<TokenResponse>, ProblemResult>> CreateTokensAsync(
-        TokenRequest request, SignIn signIn, SignInLimits limits, HttpContext context, CancellationToken cancellationToken)
+        TokenRequest request, SignIn signIn, SignInLimits limits, UsersMetrics metrics, HttpContext context, CancellationToken cancellationToken)
     {
         context.Response.Headers.CacheControl = "no-store";
         var outcome = request.RefreshToken is { } refreshToken
             ? await RefreshAsync(request, refreshToken, signIn, cancellationToken)
             : await SignInAsync(request, signIn, limits, context, cancellationToken);
+        metrics.SignedIn(request.RefreshToken is null ? "password" : "refresh_token", outcome.Error);
         return outcome.IsOk ? TypedResults.Ok(outcome.Value) : Problems.Problem(outcome.Error!);
     }
 

@@ -27,6 +27,8 @@ public static class UsersRegistration
             .ValidateOnStart();
 
         services.TryAddSingleton(TimeProvider.System);
+        services.AddMetrics();
+        services.AddSingleton<UsersMetrics>();
         services.AddSingleton<Passwords>();
         services.AddSingleton<SigningKeys>();
         services.AddHostedService(provider => provider.GetRequiredService<SigningKeys>());

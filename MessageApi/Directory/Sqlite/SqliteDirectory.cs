@@ -34,6 +34,16 @@ public sealed class SqliteDirectory : SqlDirectory, IDisposable
             (connection, cancel) => SqlMigrations.ApplyAsync(connection, "directory/sqlite/", now, cancel), cancellationToken);
     }
 
+    /// <summary>Journal mode, synchronous and foreign_keys of a connection as it is handed out: for tests.</summary>
+    internal async Task<string> SettingsAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await _file.OpenConnectionAsync(cancellationToken);
+        var rows = await connection.AllAsync(
+            "SELECT (SELECT journal_mode FROM pragma_journal_mode), (SELECT synchronous FROM pragma_synchronous), (SELECT foreign_keys FROM pragma_foreign_keys)",
+            [], r => $"{r.GetString(0)} {r.GetInt64(1)} {r.GetInt64(2)}", cancellationToken);
+        return rows[0];
+    }
+
     protected override async Task<T> WriteAsync<T>(
         Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {

@@ -1,0 +1,93 @@
+using WhatsAspire.Conformance;
+using WhatsAspire.Contracts;
+using WhatsAspire.MessageApi.Directory;
+using Xunit;
+using Xunit.Sdk;
+
+namespace WhatsAspire.Users.Tests;
+
+/// <summary>The random walk must find a directory that does one thing wrong.</summary>
+public sealed class BrokenDirectoryTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public Task The_walk_passes_a_directory_that_is_not_broken() =>
+        DirectoryModel.CompareAsync(new DirectoryModel(), seed: 1, steps: 400, Cancel);
+
+    [Theory]
+    [InlineData(Fault.ForgetsABlock)]
+    [InlineData(Fault.LetsAUsedTokenThrough)]
+    [InlineData(Fault.GivesANameTwice)]
+    [InlineData(Fault.KeepsARemovedDevice)]
+    [InlineData(Fault.GivesAwayDevices)]
+    [InlineData(Fault.AddsKeysThatAreNotDue)]
+    public async Task The_walk_finds_a_broken_directory(Fault fault)
+    {
+        var e = await Assert.ThrowsAsync<TrueException>(() => DirectoryModel.CompareAsync(new BrokenDirectory(fault), seed: 1, steps: 400, Cancel));
+        Assert.Contains("seed 1, step", e.Message, StringComparison.Ordinal);
+    }
+
+    public enum Fault
+    {
+        ForgetsABlock,
+        LetsAUsedTokenThrough,
+        GivesANameTwice,
+        KeepsARemovedDevice,
+        GivesAwayDevices,
+        AddsKeysThatAreNotDue,
+    }
+
+    private sealed class BrokenDirectory(Fault fault) : IDirectory
+    {
+        private readonly DirectoryModel _right = new();
+        private int _blocks;
+
+        public Task<bool> AddAccountAsync(Account account, CancellationToken cancellationToken) =>
+            fault == Fault.GivesANameTwice
+                ? AddTwiceAsync(account, cancellationToken) : _right.AddAccountAsync(account, cancellationToken);
+
+        private async Task<bool> AddTwiceAsync(Account account, CancellationToken cancellationToken) =>
+            await _right.AddAccountAsync(account, cancellationToken)
+            // Compares with regard to case.
+            || (await _right.FindAccountAsync(account.Username, cancellationToken))!.Username != account.Username;
+
+        public Task<Account?> FindAccountAsync(UserId user, CancellationToken cancellationToken) => _right.FindAccountAsync(user, cancellationToken);
+        public Task<Account?> FindAccountAsync(string username, CancellationToken cancellationToken) => _right.FindAccountAsync(username, cancellationToken);
+
+        public async Task<bool> PutDeviceAsync(Device device, RefreshTokenHash refreshToken, CancellationToken cancellationToken) =>
+            await _right.PutDeviceAsync(device, refreshToken, cancellationToken) || fault == Fault.GivesAwayDevices;
+
+        public Task<IReadOnlyList<Device>> ListDevicesAsync(UserId user, CancellationToken cancellationToken) => _right.ListDevicesAsync(user, cancellationToken);
+        public Task<Device?> FindDeviceAsync(UserId user, DeviceId device, CancellationToken cancellationToken) => _right.FindDeviceAsync(user, device, cancellationToken);
+
+        public async Task<bool> RemoveDeviceAsync(UserId user, DeviceId device, CancellationToken cancellationToken) =>
+            fault == Fault.KeepsARemovedDevice
+                ? await _right.FindDeviceAsync(user, device, cancellationToken) is not null
+                : await _right.RemoveDeviceAsync(user, device, cancellationToken);
+
+        public async Task<RotationOutcome> RotateRefreshTokenAsync(
+            RefreshTokenHash presented, byte[] nextHash, DateTimeOffset now, TimeSpan grace, CancellationToken cancellationToken)
+        {
+            var outcome = await _right.RotateRefreshTokenAsync(presented, nextHash, now, grace, cancellationToken);
+            return fault == Fault.LetsAUsedTokenThrough && outcome.Status == RotationStatus.Reused
+                ? outcome with { Status = RotationStatus.Rotated } : outcome;
+        }
+
+        public Task AddBlockAsync(UserId blocker, UserId blocked, DateTimeOffset now, CancellationToken cancellationToken) =>
+            fault == Fault.ForgetsABlock && ++_blocks == 20
+                ? Task.CompletedTask : _right.AddBlockAsync(blocker, blocked, now, cancellationToken);
+
+        public Task RemoveBlockAsync(UserId blocker, UserId blocked, CancellationToken cancellationToken) => _right.RemoveBlockAsync(blocker, blocked, cancellationToken);
+        public Task<IReadOnlyList<UserId>> ListBlocksAsync(UserId blocker, CancellationToken cancellationToken) => _right.ListBlocksAsync(blocker, cancellationToken);
+        public Task<bool> IsBlockedAsync(UserId blocker, UserId blocked, CancellationToken cancellationToken) => _right.IsBlockedAsync(blocker, blocked, cancellationToken);
+
+        public async Task<IReadOnlyList<SigningKey>> AddSigningKeyIfDueAsync(SigningKey key, CancellationToken cancellationToken)
+        {
+            var keys = await _right.AddSigningKeyIfDueAsync(key, cancellationToken);
+            return fault == Fault.AddsKeysThatAreNotDue && keys.All(k => k.Id != key.Id) ? [key, .. keys] : keys;
+        }
+
+        public Task<IReadOnlyList<SigningKey>> ListSigningKeysAsync(DateTimeOffset now, CancellationToken cancellationToken) => _right.ListSigningKeysAsync(now, cancellationToken);
+    }
+}
