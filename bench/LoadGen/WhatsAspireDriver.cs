@@ -78,7 +78,7 @@ public sealed class WhatsAspireDriver(Loop loop, Uri url, IChatSink sink) : WsCo
 
     private Queue<(long Seq, long Id)> Waiting(ReadOnlySpan<byte> s)
     {
-        Utf8Parser.TryParse(Conversation(s)[..8], out int key, out _, 'x');
+        if (!Utf8Parser.TryParse(Conversation(s)[..8], out uint key, out _, 'x')) throw new IOException("a frame without a conversation");
         if (!_sent.TryGetValue(key, out var queue)) _sent[key] = queue = new();
         return queue;
     }
