@@ -94,6 +94,6 @@ public sealed class SigningKeySource(
 
 internal static partial class AuthLog
 {
-    [LoggerMessage(7000, LogLevel.Warning, "The signing keys could not be fetched; those known so far stay in use")]
+    [LoggerMessage(7020, LogLevel.Warning, "The signing keys could not be fetched; those known so far stay in use")]
     public static partial void KeysNotFetched(ILogger logger, Exception exception);
 }

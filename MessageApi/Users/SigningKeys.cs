@@ -110,7 +110,13 @@ public sealed class SigningKeys(
         var ecdsa = ECDsa.Create();
         ecdsa.ImportPkcs8PrivateKey(pkcs8, out _);
         CryptographicOperations.ZeroMemory(pkcs8);
-        return new(key with { Private = [] }, ecdsa, new(new ECDsaSecurityKey(ecdsa) { KeyId = key.Id }, AccessTokens.Algorithm));
+        var credentials = new SigningCredentials(new ECDsaSecurityKey(ecdsa) { KeyId = key.Id }, AccessTokens.Algorithm)
+        {
+            // The default factory keeps signers for the whole process by the key's thumbprint, also after this
+            // instance has disposed of the key.
+            CryptoProviderFactory = new() { CacheSignatureProviders = false },
+        };
+        return new(key with { Private = [] }, ecdsa, credentials);
     }
 
     public void Dispose()

@@ -161,6 +161,19 @@ public sealed class TokenTests
     }
 
     [Fact]
+    [Trait("Requirement", "R45")]
+    public async Task Accounts_and_both_kinds_of_token_outlive_a_restart()
+    {
+        using var folder = new TestFolder();
+        SignedIn tokens;
+        await using (var before = await TestApi.StartAsync(folder: folder)) tokens = await before.SignUpAsync("mia");
+        await using var after = await TestApi.StartAsync(new() { ["Directory:Path"] = folder.Path }, folder);
+        Assert.Equal(HttpStatusCode.OK, (await after.GetAsync("/devices", tokens.AccessToken)).Status);
+        Assert.Equal(HttpStatusCode.OK, (await after.PostAsync("/tokens", new { refresh_token = tokens.RefreshToken })).Status);
+        Assert.Equal(tokens.UserId, (await after.SignInAsync("mia")).UserId);
+    }
+
+    [Fact]
     public async Task The_key_set_is_public_and_holds_no_private_part()
     {
         await using var api = await TestApi.StartAsync();
