@@ -130,7 +130,7 @@ internal sealed partial class EdgeConnection
             if (batch.CursorMs != 0) next = batch.CursorMs;
         }
 
-        _channel.Send(FrameWriter.Write(new SyncedFrame(next.ToString(CultureInfo.InvariantCulture))));
+        _channel.Send(FrameWriter.Write(new SyncedFrame { Cursor = next.ToString(CultureInfo.InvariantCulture) }));
     }
 
     private ValueTask Send(in ClientFrame frame)

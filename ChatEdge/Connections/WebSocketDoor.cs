@@ -50,7 +50,7 @@ internal sealed class WebSocketDoor(EdgeConnections connections, TimeProvider ti
             return;
         }
 
-        context.Transport.Output.Write(Encoding.ASCII.GetBytes(
+        await context.Transport.Output.WriteAsync(Encoding.ASCII.GetBytes(
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
             $"Sec-WebSocket-Accept: {UpgradeRequest.Accept(request.Key!)}\r\n\r\n"));
         var token = request.Token;

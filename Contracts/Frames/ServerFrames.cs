@@ -97,10 +97,13 @@ public sealed record WelcomeFrame
 /// <summary>Sizes are bytes, lengths are Unicode code points, the rest are counts.</summary>
 public sealed record WelcomeLimits(int FrameBytes, int TextLength, int PullRanges, int PullMessages, int AckPositions);
 
-/// <summary>The summaries are complete; <paramref name="Cursor"/> goes into the next <c>hello</c>. Opaque.</summary>
-public sealed record SyncedFrame(string Cursor)
+/// <summary>The summaries are complete.</summary>
+public sealed record SyncedFrame
 {
     public string Type { get; init; } = "synced";
+
+    /// <summary>Opaque; goes into the next <c>hello</c>.</summary>
+    public required string Cursor { get; init; }
 }
 
 /// <summary>The message is durable. Also the answer of <c>POST /messages</c>.</summary>
