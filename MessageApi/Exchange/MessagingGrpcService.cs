@@ -34,8 +34,9 @@ internal sealed class MessagingGrpcService(
                 foreach (var operation in requestStream.Current.Operations)
                 {
                     await window.WaitAsync(context.CancellationToken);
-                    // Started in order and not waited for: the queue of each conversation keeps its order.
-                    _ = RunAsync(operation, results.Writer);
+                    // Started in order and not waited for: the queue of each conversation keeps its order, and answers in it.
+                    if (operation.KindCase == Operation.KindOneofCase.Send) Send(operation, results.Writer);
+                    else _ = RunAsync(operation, results.Writer);
                 }
         }
         finally
@@ -86,6 +87,15 @@ internal sealed class MessagingGrpcService(
     public override async Task<GetSigningKeysReply> GetSigningKeys(GetSigningKeysRequest request, ServerCallContext context) =>
         new() { JsonWebKeySet = await keys.GetJsonWebKeySetAsync(context.CancellationToken) };
 
+    private void Send(Operation operation, ChannelWriter<Result> results) =>
+        queue.Send(ToCommand(operation), outcome =>
+        {
+            var result = new Result { Id = operation.Id };
+            if (outcome.Error is { } error) result.Fault = error.ToFault();
+            else result.Sent = outcome.Value.ToWire();
+            results.TryWrite(result);
+        });
+
     private async Task RunAsync(Operation operation, ChannelWriter<Result> results)
     {
         var result = new Result { Id = operation.Id };
@@ -93,11 +103,6 @@ internal sealed class MessagingGrpcService(
         {
             switch (operation.KindCase)
             {
-                case Operation.KindOneofCase.Send:
-                    var outcome = await queue.SendAsync(ToCommand(operation));
-                    if (outcome.Error is { } error) result.Fault = error.ToFault();
-                    else result.Sent = outcome.Value.ToWire();
-                    break;
                 case Operation.KindOneofCase.Advance:
                     result.Advanced = await AdvanceAsync(operation.Advance);
                     break;

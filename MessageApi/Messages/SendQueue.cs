@@ -36,19 +36,35 @@ internal sealed class SendQueue(
     /// <summary>Sends. The order of the calls is the order in the log.</summary>
     public Task<Outcome<SendOutcome>> SendAsync(SendCommand command)
     {
+        var done = new TaskCompletionSource<Outcome<SendOutcome>>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Send(command, done.SetResult);
+        return done.Task;
+    }
+
+    /// <summary>Sends. The order of the calls is the order in the log.</summary>
+    /// <param name="command">What.</param>
+    /// <param name="done">Is called once; for the sends of one conversation in the order of their seqs. Must not
+    /// block, and must not throw.</param>
+    public void Send(SendCommand command, Action<Outcome<SendOutcome>> done)
+    {
         var conversation = command.To is { } to ? ConversationId.Direct(command.Sender, to) : command.Conversation.GetValueOrDefault();
-        var waiting = new Waiting(command, time.GetTimestamp());
+        var waiting = new Waiting(command, time.GetTimestamp(), done);
         while (!_lanes.GetOrAdd(conversation, static (id, queue) => new(queue, id), this).TryAdd(waiting))
         {
             // The lane has just run empty and is being removed; the next round makes a new one.
         }
-
-        return waiting.Done.Task;
     }
 
-    private sealed record Waiting(SendCommand Command, long Since)
+    private sealed record Waiting(SendCommand Command, long Since, Action<Outcome<SendOutcome>> Done)
     {
-        public TaskCompletionSource<Outcome<SendOutcome>> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private bool _answered;
+
+        public void Answer(Outcome<SendOutcome> outcome)
+        {
+            if (_answered) return;
+            _answered = true;
+            Done(outcome);
+        }
     }
 
     /// <summary>One conversation's sends. It lives while there are any.</summary>
@@ -108,7 +124,7 @@ internal sealed class SendQueue(
                 var checkedShape = await CheckAsync(waiting.Command);
                 if (checkedShape.Error is { } error)
                 {
-                    waiting.Done.SetResult(error);
+                    waiting.Answer(error);
                     continue;
                 }
 
@@ -128,7 +144,7 @@ internal sealed class SendQueue(
             // Whether it was stored is not known; the retry will tell.
             logger.AppendFailed(batch.Count, e);
             foreach (var waiting in batch)
-                waiting.Done.TrySetResult(Error.Unavailable("the message could not be stored; send it again, it will be stored once"));
+                waiting.Answer(Error.Unavailable("the message could not be stored; send it again, it will be stored once"));
         }
     }
 
@@ -174,7 +190,7 @@ internal sealed class SendQueue(
     {
         if (outcome.Status == AppendStatus.Conflict)
         {
-            waiting.Done.SetResult(new Error(ErrorCode.Conflict,
+            waiting.Answer(new Error(ErrorCode.Conflict,
                 "this client_message_id was used for another message; a new message needs a new one"));
             return;
         }
@@ -183,6 +199,6 @@ internal sealed class SendQueue(
         Count(shape);
         metrics.Appended(outcome.Status, time.GetElapsedTime(waiting.Since));
         var sender = waiting.Command.Sender;
-        waiting.Done.SetResult(new SendOutcome(outcome, [.. shape.Members.Where(m => m != sender)]));
+        waiting.Answer(new SendOutcome(outcome, [.. shape.Members.Where(m => m != sender)]));
     }
 }
