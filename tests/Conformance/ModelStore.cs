@@ -17,8 +17,11 @@ public sealed class ModelStore : IMessageStore
     {
         ArgumentNullException.ThrowIfNull(conversation);
         ArgumentNullException.ThrowIfNull(entries);
+        cancellationToken.ThrowIfCancellationRequested();
+        Check(entries.Count is >= 1 and <= 256);
         lock (_lock)
         {
+            CheckTargets(conversation, entries);
             return Task.FromResult<IReadOnlyList<AppendOutcome>>([.. entries.Select(e => Append(conversation, e))]);
         }
     }
@@ -36,6 +39,8 @@ public sealed class ModelStore : IMessageStore
     public ValueTask<IReadOnlyList<LogEntry>> ReadAsync(
         ConversationId conversation, long after, long before, int limit, bool newestFirst, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
+        Check(limit is >= 1 and <= 1_000);
         lock (_lock)
         {
             var log = _conversations.GetValueOrDefault(conversation)?.Log ?? [];
@@ -55,6 +60,8 @@ public sealed class ModelStore : IMessageStore
     public Task<IReadOnlyList<AdvanceOutcome>> AdvanceAsync(
         UserId user, IReadOnlyList<NewPosition> positions, DateTimeOffset at, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(positions);
+        Check(positions.Count is >= 1 and <= 500 && positions.DistinctBy(p => p.Conversation).Count() == positions.Count);
         lock (_lock)
         {
             return Task.FromResult<IReadOnlyList<AdvanceOutcome>>(
@@ -132,6 +139,25 @@ public sealed class ModelStore : IMessageStore
         lock (_lock)
         {
             return Task.FromResult(Raise(conversation, user, 0, seq, seq, at));
+        }
+    }
+
+    private static void Check(bool allowed)
+    {
+        if (!allowed) throw new ArgumentException("out of what the port allows");
+    }
+
+    private void CheckTargets(ConversationShape shape, IReadOnlyList<NewEntry> entries)
+    {
+        var ids = (_conversations.GetValueOrDefault(shape.Id)?.Log ?? []).Select(e => e.Id).ToList();
+        var keys = new HashSet<(UserId, string)>();
+        foreach (var entry in entries)
+        {
+            var key = (entry.Sender, entry.ClientMessageId);
+            if (_keys.ContainsKey(key) || !keys.Add(key)) continue;
+            if (entry.Kind == EntryKind.Delete)
+                Check(entry.TargetSeq >= 1 && entry.TargetSeq <= ids.Count && (entry.Target ?? ids[(int)entry.TargetSeq - 1]) == ids[(int)entry.TargetSeq - 1]);
+            ids.Add(entry.Id);
         }
     }
 

@@ -87,6 +87,7 @@ internal sealed class RocksEngine : IDisposable
         try
         {
             System.IO.Directory.CreateDirectory(path);
+            WalCheck.Run(path);
             var engine = new RocksEngine(options, RocksDb.Open(options, path, families));
             engine.CheckLayout(path);
             return engine;
@@ -143,6 +144,13 @@ internal sealed class RocksEngine : IDisposable
         var options = new FlushOptions().SetWaitForFlush(true);
         Native.Instance.rocksdb_flush_cfs(_db.Handle, options.Handle, handles, handles.Length);
         GC.KeepAlive(options);
+    }
+
+    /// <summary>Deletes files that hold nothing any more, instead of at some later time.</summary>
+    public void DeleteObsoleteFiles()
+    {
+        _db.DisableFileDeletions();
+        _db.EnableFileDeletions();
     }
 
     /// <summary>Merges all versions of the keys in the range into one: only the newest stays on disk.</summary>
@@ -209,12 +217,20 @@ internal sealed class RocksEngine : IDisposable
             .SetFilterPolicy(BloomFilterPolicy.Create(10, false))
             .SetCacheIndexAndFilterBlocks(true)
             .SetPinL0FilterAndIndexBlocksInCache(true);
-        return new ColumnFamilyOptions()
+        var options = new ColumnFamilyOptions()
             .SetBlockBasedTableFactory(table)
             .SetCompression(Compression.Lz4)
             .SetLevelCompactionDynamicLevelBytes(true)
             .SetWriteBufferSize((ulong)settings.MemtableMebibytes << 18)
             .SetMaxWriteBufferNumber(4);
+        if (name == "dedup")
+        {
+            // Each append looks for a client message id that is not there: a filter answers that for memtables too.
+            options.SetMemtablePrefixBloomSizeRatio(0.05);
+            Native.Instance.rocksdb_options_set_memtable_whole_key_filtering(options.Handle, 1);
+        }
+
+        return options;
     }
 
     /// <summary>Keeps the engine open.</summary>
