@@ -127,12 +127,34 @@ internal sealed class RocksEngine : IDisposable
         GC.KeepAlive(_reads);
     }
 
-    public byte[]? Get(ColumnFamilyHandle family, ReadOnlySpan<byte> key) => _db.Get(key, family, _reads);
+    /// <exception cref="StoreUnavailableException">The files cannot be read.</exception>
+    public byte[]? Get(ColumnFamilyHandle family, ReadOnlySpan<byte> key)
+    {
+        try
+        {
+            return _db.Get(key, family, _reads);
+        }
+        catch (RocksDbException e)
+        {
+            throw Unreadable(e);
+        }
+    }
 
     public Iterator Iterate(ColumnFamilyHandle family) => _db.NewIterator(family, _reads);
 
     /// <summary>Ends a walk: an iterator that meets an error looks as if it had come to the end.</summary>
-    public static void Check(Iterator iterator) => Native.Instance.rocksdb_iter_get_error(iterator.Handle);
+    /// <exception cref="StoreUnavailableException">The files cannot be read.</exception>
+    public static void Check(Iterator iterator)
+    {
+        try
+        {
+            Native.Instance.rocksdb_iter_get_error(iterator.Handle);
+        }
+        catch (RocksDbException e)
+        {
+            throw Unreadable(e);
+        }
+    }
 
     /// <summary>Writes the rows whole or not at all, and returns when they are on disk.</summary>
     public void Commit(WriteBatch batch) => _db.Write(batch, _durable);
@@ -155,6 +177,8 @@ internal sealed class RocksEngine : IDisposable
 
     /// <summary>Merges all versions of the keys in the range into one: only the newest stays on disk.</summary>
     public void Compact(ColumnFamilyHandle family, byte[] from, byte[] to) => _db.CompactRange(from, to, family);
+
+    private static StoreUnavailableException Unreadable(RocksDbException e) => new($"a read failed: {e.Message}", e);
 
     private void Release()
     {

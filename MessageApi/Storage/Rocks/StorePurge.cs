@@ -58,7 +58,7 @@ internal sealed class StorePurge(GroupCommit commits) : IDisposable
             total += keys.Count;
             var done = new Purged(keys);
             commits.EnqueueAsync(done, cancellationToken).AsTask().GetAwaiter().GetResult();
-            done.Task.Wait(cancellationToken);
+            done.Task.WaitAsync(cancellationToken).GetAwaiter().GetResult();
         }
     }
 
