@@ -9,7 +9,9 @@ namespace WhatsAspire.MessageApi.Storage;
 /// became durable. <c>CreatedAt</c> never falls with rising seq.</para>
 /// <para><b>Durability.</b> When a task of a writing method completes, what it reports has been synced to disk and
 /// survives the death of the process and of the machine. A task that fails leaves the outcome unknown: the whole of
-/// the call took effect or nothing of it, and calling again with the same arguments tells which and finishes it.</para>
+/// the call took effect or nothing of it, and calling again with the same arguments tells which and finishes it.
+/// Every method throws <see cref="StoreUnavailableException"/> while the store cannot be read or written, and an
+/// <see cref="ArgumentException"/> for arguments outside the ranges given here, of which nothing took effect.</para>
 /// <para><b>Atomicity.</b> An appended entry appears at once in the log, the de-duplication, the id index and the
 /// conversation index, or nowhere. Readers see only what is durable.</para>
 /// <para><b>Concurrency.</b> Every method may be called at any time from any thread; appends to one conversation
@@ -22,10 +24,11 @@ public interface IMessageStore
     /// de-duplicated by its sender and client message id first, over all conversations: the same content (equal
     /// <see cref="NewEntry.ContentHash"/>) gives the entry that was stored first, another content
     /// <see cref="AppendStatus.Conflict"/>; neither takes a seq. An entry of kind <see cref="EntryKind.Delete"/>
-    /// also removes the content of its target, in the same atomic step. The sender's read and delivered positions
-    /// rise to the entry's seq.</summary>
+    /// also removes the content of its target, text and reply reference, in the same atomic step; a target that does
+    /// not exist, or has another id, is an <see cref="ArgumentException"/>. The sender's read and delivered positions
+    /// rise to the entry's seq, if the sender is a member.</summary>
     /// <param name="conversation">Kind and members, used when the conversation is new.</param>
-    /// <param name="entries">1 to 256.</param>
+    /// <param name="entries">1 to 256. Their text is not copied: leave it unchanged.</param>
     /// <param name="cancellationToken">Stops waiting, not the write.</param>
     /// <returns>One outcome per entry, in order.</returns>
     Task<IReadOnlyList<AppendOutcome>> AppendAsync(
@@ -62,7 +65,8 @@ public interface IMessageStore
     /// <summary>The watermarks and marks of one member; null for who is not one.</summary>
     ValueTask<MemberState?> GetMemberAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken);
 
-    /// <summary>When the member's delivered and read watermarks first reached <paramref name="seq"/>.</summary>
+    /// <summary>When the member's delivered and read watermarks first reached <paramref name="seq"/>: of the rises in
+    /// the order in which they took effect the first that did, whatever the times of others.</summary>
     ValueTask<ReceiptTimes> GetReceiptTimesAsync(
         ConversationId conversation, UserId user, long seq, CancellationToken cancellationToken);
 
@@ -74,7 +78,7 @@ public interface IMessageStore
     /// <summary>One conversation as the user sees it; null for who is not a member.</summary>
     ValueTask<ConversationView?> GetViewAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken);
 
-    /// <summary>Deletes entries for this user alone. Idempotent.</summary>
+    /// <summary>Deletes entries for this user alone. Idempotent: a mark that was there changes nothing.</summary>
     /// <returns>False when the user is not a member or a seq is beyond the head; nothing was changed then.</returns>
     Task<bool> HideAsync(
         ConversationId conversation, UserId user, IReadOnlyList<long> seqs, DateTimeOffset at, CancellationToken cancellationToken);
@@ -156,7 +160,8 @@ public enum AppendStatus
 
 /// <param name="Status">What became of the entry.</param>
 /// <param name="Entry">As it is stored; for a conflict the entry that holds the client message id.</param>
-/// <param name="SenderReadBefore">The sender's read position before this entry raised it.</param>
+/// <param name="SenderReadBefore">The sender's read position before this entry raised it; for a duplicate or a
+/// conflict, which raise nothing, as it is. 0 when the sender is not a member.</param>
 public sealed record AppendOutcome(AppendStatus Status, LogEntry Entry, long SenderReadBefore);
 
 /// <summary>A stored entry.</summary>
@@ -242,6 +247,6 @@ public sealed record ConversationView
 
     public required long OthersReadSeq { get; init; }
 
-    /// <summary>When anything of this last changed.</summary>
+    /// <summary>When anything of this, or a mark of the user's own deletions, last changed; never falls.</summary>
     public required DateTimeOffset ChangedAt { get; init; }
 }

@@ -262,9 +262,10 @@ internal sealed class CommitBatch : IDisposable
         if (row.Find(add.Sender) is { } sender)
         {
             before = sender.ReadSeq;
+            // Who had read everything before reaches with this rise his own entry alone, and the log has its time.
+            if (before < seq - 1) PutAdvance(id, sender.User, AdvanceKind.Both, seq, at);
             sender.ReadSeq = sender.DeliveredSeq = seq;
             sender.ReadVisibleNumber = row.HeadVisibleNumber;
-            PutAdvance(id, sender.User, AdvanceKind.Both, seq, at);
         }
 
         if (add.Kind == EntryKind.Delete) Erase(pending, add.TargetSeq);

@@ -19,6 +19,9 @@ internal sealed class GroupCommit : IAsyncDisposable
     private RocksEngine? _engine;
     private StoreUnavailableException? _fault;
 
+    /// <summary>When the folder was last opened, or could not be.</summary>
+    private long _openedAt;
+
     /// <exception cref="StoreUnavailableException">The folder cannot be opened.</exception>
     public GroupCommit(RocksStoreOptions settings, StoreMetrics metrics, TimeProvider time, ILogger logger)
     {
@@ -98,7 +101,7 @@ internal sealed class GroupCommit : IAsyncDisposable
     private void Commit(CommitBatch batch, List<Operation> operations)
     {
         var start = _time.GetTimestamp();
-        if (_engine is null) Reopen();
+        if (_engine is null && _time.GetElapsedTime(_openedAt) >= _settings.ReopenInterval) Reopen();
         if (_engine is not { } engine)
         {
             foreach (var operation in operations) operation.Fail(_fault!);
@@ -152,6 +155,7 @@ internal sealed class GroupCommit : IAsyncDisposable
 
     private void Reopen()
     {
+        _openedAt = _time.GetTimestamp();
         try
         {
             var engine = RocksEngine.Open(_settings);

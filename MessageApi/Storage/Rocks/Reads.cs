@@ -112,9 +112,12 @@ internal static class Rows
     }
 
     /// <summary>The rises of one position have ever greater seqs, in the order in which they happened: the one that
-    /// first reached <paramref name="seq"/> is the lowest that is not below it.</summary>
+    /// first reached <paramref name="seq"/> is the lowest that is not below it. An entry of one's own was reached by
+    /// sending it.</summary>
     public static ReceiptTimes ReceiptTimes(RocksEngine engine, ConversationId conversation, UserId user, long seq)
     {
+        if (Conversation(engine, conversation)?.Find(user) is not { } member || seq > member.DeliveredSeq) return new(null, null);
+        if (Entry(engine, new(conversation, seq)) is { } entry && entry.Sender == user) return new(entry.CreatedAt, entry.CreatedAt);
         using var rows = engine.Iterate(engine.Advances);
         var both = First(rows, conversation, user, AdvanceKind.Both, seq);
         var delivered = First(rows, conversation, user, AdvanceKind.Delivered, seq);

@@ -87,6 +87,7 @@ internal sealed class RocksEngine : IDisposable
         try
         {
             System.IO.Directory.CreateDirectory(path);
+            WalCheck.Run(path);
             var engine = new RocksEngine(options, RocksDb.Open(options, path, families));
             engine.CheckLayout(path);
             return engine;
@@ -126,12 +127,34 @@ internal sealed class RocksEngine : IDisposable
         GC.KeepAlive(_reads);
     }
 
-    public byte[]? Get(ColumnFamilyHandle family, ReadOnlySpan<byte> key) => _db.Get(key, family, _reads);
+    /// <exception cref="StoreUnavailableException">The files cannot be read.</exception>
+    public byte[]? Get(ColumnFamilyHandle family, ReadOnlySpan<byte> key)
+    {
+        try
+        {
+            return _db.Get(key, family, _reads);
+        }
+        catch (RocksDbException e)
+        {
+            throw Unreadable(e);
+        }
+    }
 
     public Iterator Iterate(ColumnFamilyHandle family) => _db.NewIterator(family, _reads);
 
     /// <summary>Ends a walk: an iterator that meets an error looks as if it had come to the end.</summary>
-    public static void Check(Iterator iterator) => Native.Instance.rocksdb_iter_get_error(iterator.Handle);
+    /// <exception cref="StoreUnavailableException">The files cannot be read.</exception>
+    public static void Check(Iterator iterator)
+    {
+        try
+        {
+            Native.Instance.rocksdb_iter_get_error(iterator.Handle);
+        }
+        catch (RocksDbException e)
+        {
+            throw Unreadable(e);
+        }
+    }
 
     /// <summary>Writes the rows whole or not at all, and returns when they are on disk.</summary>
     public void Commit(WriteBatch batch) => _db.Write(batch, _durable);
@@ -145,8 +168,17 @@ internal sealed class RocksEngine : IDisposable
         GC.KeepAlive(options);
     }
 
+    /// <summary>Deletes files that hold nothing any more, instead of at some later time.</summary>
+    public void DeleteObsoleteFiles()
+    {
+        _db.DisableFileDeletions();
+        _db.EnableFileDeletions();
+    }
+
     /// <summary>Merges all versions of the keys in the range into one: only the newest stays on disk.</summary>
     public void Compact(ColumnFamilyHandle family, byte[] from, byte[] to) => _db.CompactRange(from, to, family);
+
+    private static StoreUnavailableException Unreadable(RocksDbException e) => new($"a read failed: {e.Message}", e);
 
     private void Release()
     {
@@ -209,12 +241,20 @@ internal sealed class RocksEngine : IDisposable
             .SetFilterPolicy(BloomFilterPolicy.Create(10, false))
             .SetCacheIndexAndFilterBlocks(true)
             .SetPinL0FilterAndIndexBlocksInCache(true);
-        return new ColumnFamilyOptions()
+        var options = new ColumnFamilyOptions()
             .SetBlockBasedTableFactory(table)
             .SetCompression(Compression.Lz4)
             .SetLevelCompactionDynamicLevelBytes(true)
             .SetWriteBufferSize((ulong)settings.MemtableMebibytes << 18)
             .SetMaxWriteBufferNumber(4);
+        if (name == "dedup")
+        {
+            // Each append looks for a client message id that is not there: a filter answers that for memtables too.
+            options.SetMemtablePrefixBloomSizeRatio(0.05);
+            Native.Instance.rocksdb_options_set_memtable_whole_key_filtering(options.Handle, 1);
+        }
+
+        return options;
     }
 
     /// <summary>Keeps the engine open.</summary>

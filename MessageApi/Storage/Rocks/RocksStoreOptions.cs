@@ -51,6 +51,6 @@ public sealed class RocksStoreOptions
     public TimeSpan PurgeInterval { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>After a failed write the folder is opened again at most this often.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    [Range(typeof(TimeSpan), "00:00:00.010", "01:00:00")]
     public TimeSpan ReopenInterval { get; set; } = TimeSpan.FromSeconds(1);
 }

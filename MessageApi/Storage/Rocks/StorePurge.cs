@@ -50,10 +50,15 @@ internal sealed class StorePurge(GroupCommit commits) : IDisposable
                 start = i;
             }
 
+            using (var lease = commits.Use())
+            {
+                lease.Engine.DeleteObsoleteFiles();
+            }
+
             total += keys.Count;
             var done = new Purged(keys);
             commits.EnqueueAsync(done, cancellationToken).AsTask().GetAwaiter().GetResult();
-            done.Task.Wait(cancellationToken);
+            done.Task.WaitAsync(cancellationToken).GetAwaiter().GetResult();
         }
     }
 

@@ -1,0 +1,166 @@
+using WhatsAspire.Conformance;
+using WhatsAspire.Contracts;
+using WhatsAspire.MessageApi.Storage;
+
+namespace WhatsAspire.MessageApi.Tests.Storage;
+
+/// <summary>A correct store, for others to break.</summary>
+internal class SoundStore : IMessageStore
+{
+    protected ModelStore Inner { get; set; } = new();
+
+    /// <summary>The process died and was started again.</summary>
+    public virtual void Restart()
+    {
+    }
+
+    public virtual Task<IReadOnlyList<AppendOutcome>> AppendAsync(
+        ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken) =>
+        Inner.AppendAsync(conversation, entries, cancellationToken);
+
+    public virtual Task<IReadOnlyList<AdvanceOutcome>> AdvanceAsync(
+        UserId user, IReadOnlyList<NewPosition> positions, DateTimeOffset at, CancellationToken cancellationToken) =>
+        Inner.AdvanceAsync(user, positions, at, cancellationToken);
+
+    public virtual ValueTask<MemberState?> GetMemberAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken) =>
+        Inner.GetMemberAsync(conversation, user, cancellationToken);
+
+    public Task<bool> HideAsync(
+        ConversationId conversation, UserId user, IReadOnlyList<long> seqs, DateTimeOffset at, CancellationToken cancellationToken) =>
+        Inner.HideAsync(conversation, user, seqs, at, cancellationToken);
+
+    public Task<AdvanceOutcome> ClearAsync(
+        ConversationId conversation, UserId user, long seq, DateTimeOffset at, CancellationToken cancellationToken) =>
+        Inner.ClearAsync(conversation, user, seq, at, cancellationToken);
+
+    public ValueTask<ConversationState?> GetConversationAsync(ConversationId conversation, CancellationToken cancellationToken) =>
+        Inner.GetConversationAsync(conversation, cancellationToken);
+
+    public ValueTask<IReadOnlyList<LogEntry>> ReadAsync(
+        ConversationId conversation, long after, long before, int limit, bool newestFirst, CancellationToken cancellationToken) =>
+        Inner.ReadAsync(conversation, after, before, limit, newestFirst, cancellationToken);
+
+    public ValueTask<LogEntry?> FindAsync(MessageId message, CancellationToken cancellationToken) =>
+        Inner.FindAsync(message, cancellationToken);
+
+    public ValueTask<ReceiptTimes> GetReceiptTimesAsync(
+        ConversationId conversation, UserId user, long seq, CancellationToken cancellationToken) =>
+        Inner.GetReceiptTimesAsync(conversation, user, seq, cancellationToken);
+
+    public ValueTask<IReadOnlyList<ConversationView>> ListConversationsAsync(
+        UserId user, DateTimeOffset since, CancellationToken cancellationToken) =>
+        Inner.ListConversationsAsync(user, since, cancellationToken);
+
+    public ValueTask<ConversationView?> GetViewAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken) =>
+        Inner.GetViewAsync(conversation, user, cancellationToken);
+
+    public ValueTask<IReadOnlyList<long>> ReadHiddenAsync(
+        ConversationId conversation, UserId user, long after, long before, CancellationToken cancellationToken) =>
+        Inner.ReadHiddenAsync(conversation, user, after, before, cancellationToken);
+}
+
+/// <summary>Acknowledges every third append and does not store it.</summary>
+internal sealed class DropsAppends : SoundStore
+{
+    private int _calls;
+
+    public override async Task<IReadOnlyList<AppendOutcome>> AppendAsync(
+        ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken)
+    {
+        if (Interlocked.Increment(ref _calls) % 3 != 0) return await base.AppendAsync(conversation, entries, cancellationToken);
+        var head = (await Inner.GetConversationAsync(conversation.Id, cancellationToken))?.HeadSeq ?? 0;
+        var elsewhere = new ModelStore();
+        var lost = await elsewhere.AppendAsync(conversation, entries, cancellationToken);
+        return [.. lost.Select(o => o with { Entry = o.Entry with { Seq = o.Entry.Seq + head } })];
+    }
+}
+
+/// <summary>Stores every third append twice.</summary>
+internal sealed class RepeatsAppends : SoundStore
+{
+    private int _calls;
+
+    public override async Task<IReadOnlyList<AppendOutcome>> AppendAsync(
+        ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken)
+    {
+        var outcomes = await base.AppendAsync(conversation, entries, cancellationToken);
+        if (Interlocked.Increment(ref _calls) % 3 == 0)
+        {
+            var again = entries.Where(e => e.Kind != EntryKind.Delete)
+                .Select(e => e with { Id = new(Guid.NewGuid()), ClientMessageId = Guid.NewGuid().ToString("N") }).ToArray();
+            if (again.Length > 0) await base.AppendAsync(conversation, again, cancellationToken);
+        }
+
+        return outcomes;
+    }
+}
+
+/// <summary>Lets an append be overtaken by those that are made while it waits.</summary>
+internal sealed class ReordersAppends : SoundStore
+{
+    private int _calls;
+
+    public override async Task<IReadOnlyList<AppendOutcome>> AppendAsync(
+        ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken)
+    {
+        if (Interlocked.Increment(ref _calls) % 3 == 0) await Task.Yield();
+        return await base.AppendAsync(conversation, entries, cancellationToken);
+    }
+}
+
+/// <summary>Takes each call for a new one.</summary>
+internal sealed class ForgetsClientMessageIds : SoundStore
+{
+    public override async Task<IReadOnlyList<AppendOutcome>> AppendAsync(
+        ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken)
+    {
+        var renamed = entries.Select(e => e.ClientMessageId.Length == 0 ? e : e with { ClientMessageId = Guid.NewGuid().ToString("N") });
+        return await base.AppendAsync(conversation, [.. renamed], cancellationToken);
+    }
+}
+
+/// <summary>Believes the last advance instead of the highest.</summary>
+internal sealed class LetsPositionsFall : SoundStore
+{
+    private readonly Dictionary<(ConversationId, UserId), MemberState> _last = [];
+
+    public override async Task<IReadOnlyList<AdvanceOutcome>> AdvanceAsync(
+        UserId user, IReadOnlyList<NewPosition> positions, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        var outcomes = await base.AdvanceAsync(user, positions, at, cancellationToken);
+        lock (_last)
+        {
+            foreach (var p in positions) _last[(p.Conversation, user)] = new(0, Math.Max(p.DeliveredSeq, p.ReadSeq), p.ReadSeq, 0);
+            return [.. outcomes.Zip(positions).Select(o => o.First.Member is null ? o.First : o.First with { Member = _last[(o.Second.Conversation, user)] })];
+        }
+    }
+
+    public override ValueTask<MemberState?> GetMemberAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken)
+    {
+        lock (_last)
+        {
+            return _last.TryGetValue((conversation, user), out var last) ? new(last) : base.GetMemberAsync(conversation, user, cancellationToken);
+        }
+    }
+}
+
+/// <summary>Acknowledges an append before it is durable: the last one is lost with the process.</summary>
+internal sealed class AcknowledgesTooEarly : SoundStore
+{
+    private readonly List<(ConversationShape, IReadOnlyList<NewEntry>)> _appends = [];
+
+    public override async Task<IReadOnlyList<AppendOutcome>> AppendAsync(
+        ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken)
+    {
+        var outcomes = await base.AppendAsync(conversation, entries, cancellationToken);
+        lock (_appends) _appends.Add((conversation, entries));
+        return outcomes;
+    }
+
+    public override void Restart()
+    {
+        Inner = new();
+        if (_appends.Count > 0) _appends.RemoveAt(_appends.Count - 1);
+        foreach (var (conversation, entries) in _appends) _ = Inner.AppendAsync(conversation, entries, CancellationToken.None);
+    }
+}
