@@ -24,12 +24,12 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _log = new();
 
-    private AppHostProcess(string? dataPath, IEnumerable<string> arguments)
+    private AppHostProcess(string? dataPath)
     {
         _ownsData = dataPath is null;
         DataPath = dataPath ?? Directory.CreateTempSubdirectory("whatsaspire-").FullName;
         Port = FreePort();
-        var start = new ProcessStartInfo(Program, [.. arguments, "--data", DataPath, "--port", $"{Port}"])
+        var start = new ProcessStartInfo(Program, ["--data", DataPath, "--port", $"{Port}"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -76,9 +76,8 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     /// <param name="cancellationToken">Ends the wait.</param>
     public static async Task<AppHostProcess> StartAsync(string? dataPath = null, CancellationToken cancellationToken = default)
     {
-        RequireLinux();
         var started = Stopwatch.GetTimestamp();
-        var system = new AppHostProcess(dataPath, []);
+        var system = Begin(dataPath);
         try
         {
             await system.LoggedAsync(ReadyLine(), StartTimeout, cancellationToken);
@@ -90,6 +89,14 @@ public sealed partial class AppHostProcess : IAsyncDisposable
             await system.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Starts a system, and does not wait.</summary>
+    /// <param name="dataPath">As for <see cref="StartAsync"/>.</param>
+    public static AppHostProcess Begin(string? dataPath = null)
+    {
+        RequireLinux();
+        return new(dataPath);
     }
 
     /// <summary>Skips the test where processes can't be found and signalled the way this fixture does it.</summary>
