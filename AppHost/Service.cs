@@ -1,0 +1,80 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using WhatsAspire.ServiceDefaults;
+
+namespace WhatsAspire.AppHost;
+
+/// <summary>What all processes of ours have in common in the application model.</summary>
+internal static class Service
+{
+    /// <summary>Adds a project that runs as it was built, ends with this process, and is told which environment this is.</summary>
+    public static IResourceBuilder<ProjectResource> AddService<TProject>(
+        this IDistributedApplicationBuilder builder, string name)
+        where TProject : IProjectMetadata, new()
+    {
+        var service = builder.AddProject<TProject>(name, options => options.ExcludeLaunchProfile = true)
+            .WithEnvironment("DOTNET_ENVIRONMENT", builder.Environment.EnvironmentName)
+            // At shutdown the collector may be gone first: a service must not wait for it for the default of 10 s.
+            .WithEnvironment("OTEL_EXPORTER_OTLP_TIMEOUT", "1000");
+        if (builder.ExecutionContext.IsRunMode)
+        {
+            service.WithEnvironment(ProcessIdentity.ParentVariable, ProcessIdentity.Current().ToString());
+            RunBuiltProgram(service, new TProject().ProjectPath, builder.AppHostDirectory);
+        }
+
+        return service;
+    }
+
+    /// <summary>Probes each replica at <c>/health/ready</c> of its endpoint <c>http</c>.</summary>
+    public static IResourceBuilder<ProjectResource> WithReadiness(this IResourceBuilder<ProjectResource> service)
+    {
+        var name = $"{service.Resource.Name}-ready";
+        var services = service.ApplicationBuilder.Services;
+        services.AddKeyedSingleton(name, (provider, _) =>
+            new ServiceHealthCheck(service.Resource, provider.GetRequiredService<Replicas>()));
+        services.AddHealthChecks().Add(new HealthCheckRegistration(
+            name, provider => provider.GetRequiredKeyedService<ServiceHealthCheck>(name), failureStatus: null, tags: null));
+        return service.WithHealthCheck(name);
+    }
+
+    /// <summary>
+    /// Gives an endpoint the same port on every start and no proxy before it, which each request would pass twice.
+    /// For services with one replica.
+    /// </summary>
+    public static IResourceBuilder<ProjectResource> WithDirectEndpoint(
+        this IResourceBuilder<ProjectResource> service, string endpoint) =>
+        service.WithEndpoint(endpoint, at =>
+        {
+            at.Port = at.TargetPort = LocalPorts.Free();
+            at.IsProxied = false;
+        });
+
+    /// <summary>
+    /// Adds a background service of this process that starts before the others. The orchestrator's own ends its start
+    /// only when all resources have started: by then a death could have been missed.
+    /// </summary>
+    public static IServiceCollection AddFirst<T>(this IServiceCollection services)
+        where T : class, IHostedService
+    {
+        services.AddSingleton<T>();
+        services.Insert(0, ServiceDescriptor.Singleton<IHostedService>(provider => provider.GetRequiredService<T>()));
+        return services;
+    }
+
+    /// <summary>
+    /// Starts the program itself. The default, <c>dotnet run</c>, keeps a second process of 100 MiB beside each
+    /// replica, takes a second longer, and is what a kill would hit. Programs lie where this one lies in its project.
+    /// </summary>
+    private static void RunBuiltProgram(IResourceBuilder<ProjectResource> service, string projectPath, string appHostDirectory)
+    {
+        var directory = Path.GetDirectoryName(projectPath)!;
+        var output = Path.GetRelativePath(appHostDirectory, AppContext.BaseDirectory);
+        var program = Path.GetFullPath(Path.Combine(
+            directory, output, $"{nameof(WhatsAspire)}.{Path.GetFileNameWithoutExtension(projectPath)}"));
+        if (OperatingSystem.IsWindows())
+            program += ".exe";
+        if (File.Exists(program))
+            service.WithAnnotation(new ExecutableAnnotation { Command = program, WorkingDirectory = directory });
+    }
+}

@@ -1,0 +1,67 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace WhatsAspire.AppHost.Tests;
+
+[Trait("Requirement", "R50")]
+public sealed partial class LifecycleTests
+{
+    /// <summary>How long the last process may outlive the AppHost.</summary>
+    private static readonly TimeSpan Orphans = TimeSpan.FromSeconds(15);
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Everything_is_ready_within_30_s_and_ends_on_a_signal_without_leaving_a_process()
+    {
+        await using var system = await AppHostProcess.StartAsync(cancellationToken: Cancellation);
+
+        Assert.InRange(system.StartTook, TimeSpan.Zero, TimeSpan.FromSeconds(30));
+        Assert.Equal(["chat-edge", "chat-edge", "message-api", "redis"], system.Services().Select(service => service.Name));
+        Assert.Contains("engines: embedded", system.Log, StringComparison.Ordinal);
+        Assert.Contains($"data: {system.DataPath}", system.Log, StringComparison.Ordinal);
+        Assert.Contains("dashboard: http://localhost:", system.Log, StringComparison.Ordinal);
+        Assert.Contains($"public address: {system.BaseAddress.OriginalString}", system.Log, StringComparison.Ordinal);
+        using var client = new HttpClient { BaseAddress = system.BaseAddress };
+        var report = JsonNode.Parse(await client.GetStringAsync("/health/ready", Cancellation));
+        Assert.Equal("Healthy", (string?)report?["status"]);
+
+        Assert.Equal(0, await system.StopAsync(cancellationToken: Cancellation));
+        Assert.Empty(system.Services());
+        await system.GoneAsync(Orphans, Cancellation);
+    }
+
+    [Fact]
+    public async Task An_interrupt_from_the_keyboard_leaves_no_process_even_during_the_start()
+    {
+        await using var system = AppHostProcess.Begin();
+        await system.LoggedAsync(EnginesLine(), AppHostProcess.StartTimeout, Cancellation);
+
+        await system.StopAsync(interrupt: true, Cancellation);
+
+        await system.GoneAsync(Orphans, Cancellation);
+    }
+
+    [Fact]
+    public async Task A_kill_of_the_AppHost_leaves_no_process()
+    {
+        await using var system = await AppHostProcess.StartAsync(cancellationToken: Cancellation);
+
+        await system.KillAppHostAsync(Cancellation);
+
+        await system.GoneAsync(Orphans, Cancellation);
+    }
+
+    [Fact]
+    public async Task Services_end_even_when_AppHost_and_orchestrator_are_killed_at_once()
+    {
+        await using var system = await AppHostProcess.StartAsync(cancellationToken: Cancellation);
+
+        await system.KillAsync([.. system.Processes().Where(process => !process.IsService)], Cancellation);
+
+        await system.GoneAsync(Orphans, Cancellation);
+    }
+
+    [GeneratedRegex("^engines: ")]
+    private static partial Regex EnginesLine();
+}
