@@ -9,9 +9,8 @@ namespace WhatsAspire.Backplane;
 
 public static class BackplaneExtensions
 {
-    /// <summary>Adds sessions, activity marks and live routing over the Redis whose
-    /// <see cref="StackExchange.Redis.IConnectionMultiplexer"/> is registered. A process that holds connections
-    /// registers its <see cref="ILocalDelivery"/> before.</summary>
+    /// <summary>Adds sessions, activity marks and live routing over the Redis of the connection string <c>redis</c>. A
+    /// process that holds connections registers its <see cref="ILocalDelivery"/> before.</summary>
     public static IHostApplicationBuilder AddBackplane(this IHostApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -20,6 +19,13 @@ public static class BackplaneExtensions
             .ValidateDataAnnotations()
             .Validate(o => o.LeaseRenewal * 3 <= o.LeaseTime, "Backplane:LeaseRenewal must be at most a third of Backplane:LeaseTime")
             .ValidateOnStart();
+        // Redis makes delivery fast, and nothing more: a process starts and works without it, and never waits long for it.
+        builder.AddRedisClient("redis", configureOptions: redis =>
+        {
+            redis.AbortOnConnectFail = false;
+            redis.BacklogPolicy = StackExchange.Redis.BacklogPolicy.FailFast;
+            redis.AsyncTimeout = 1000;
+        });
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.TryAddSingleton<ILocalDelivery, NoLocalDelivery>();
         builder.Services.AddSingleton<EdgeIdentity>();

@@ -20,6 +20,9 @@ internal static partial class Log
     [LoggerMessage(1005, LogLevel.Warning, "A slow connection waits for the message service to catch up: {Reason}")]
     public static partial void CatchUpDelayed(this ILogger logger, string reason);
 
+    [LoggerMessage(1006, LogLevel.Error, "A slow connection could not be caught up, and was ended")]
+    public static partial void CatchUpFailed(this ILogger logger, Exception exception);
+
     [LoggerMessage(1010, LogLevel.Information, "The stream to the message service stands")]
     public static partial void ApiStreamOpened(this ILogger logger);
 

@@ -4,7 +4,6 @@ using WhatsAspire.ServiceDefaults;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
-builder.AddRedisClient("redis");
 builder.AddConnections();
 builder.AddBackplane();
 builder.AddRestProxy();

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.HttpOverrides;
 using WhatsAspire.Contracts;
 using WhatsAspire.MessageApi.Conversations;
 using WhatsAspire.MessageApi.Exchange;
@@ -22,6 +23,14 @@ internal static class MessagingRegistration
         services.AddSingleton<ReceiptDelivery>();
         services.AddSingleton<ConversationService>();
         services.AddSingleton<IDeviceRevocations, DeviceRevocations>();
+        // The edges are the only ones who reach this process, and each names its client.
+        services.Configure<ForwardedHeadersOptions>(forwarded =>
+        {
+            forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor;
+            forwarded.ForwardLimit = 1;
+            forwarded.KnownIPNetworks.Clear();
+            forwarded.KnownProxies.Clear();
+        });
         services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = null);
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, MessagingJson.Default));
         return builder;

@@ -7,7 +7,6 @@ using WhatsAspire.ServiceDefaults;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
-builder.AddRedisClient("redis");
 builder.AddBackplane();
 builder.AddRocksMessageStore();
 builder.AddSqliteDirectory();
@@ -15,6 +14,7 @@ builder.AddUsers();
 builder.AddMessaging();
 
 var app = builder.Build();
+app.UseForwardedHeaders();
 app.MapUsers();
 app.MapMessaging();
 app.MapDefaultEndpoints();

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -17,6 +18,9 @@ internal static class Telemetry
     /// <summary>The standard variable with the collector's address; without it nothing is exported or collected.</summary>
     private const string CollectorVariable = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
+    /// <summary>Traces that one process begins in a second; the setting <c>Telemetry:TracesPerSecond</c>.</summary>
+    private const double TracesPerSecond = 20;
+
     public static void AddTelemetry(this IHostApplicationBuilder builder)
     {
         if (string.IsNullOrWhiteSpace(builder.Configuration[CollectorVariable]))
@@ -34,12 +38,21 @@ internal static class Telemetry
                 .AddRuntimeInstrumentation()
                 .AddMeter(OwnSources))
             .WithTracing(tracing => tracing
+                .SetSampler(services => new ParentBasedSampler(new RateLimitedSampler(
+                    services.GetRequiredService<IConfiguration>().GetValue("Telemetry:TracesPerSecond", TracesPerSecond),
+                    services.GetRequiredService<TimeProvider>())))
                 .AddSource(OwnSources)
                 .AddAspNetCoreInstrumentation(options => options.Filter = IsWorthTracing)
-                .AddHttpClientInstrumentation())
+                .AddHttpClientInstrumentation(options =>
+                    options.FilterHttpRequestMessage = request => !IsStream(request.RequestUri?.AbsolutePath)))
             .UseOtlpExporter();
     }
 
     /// <summary>Probes come every few seconds for ever, and would drown the traces that somebody looks for.</summary>
-    private static bool IsWorthTracing(HttpContext context) => !context.Request.Path.StartsWithSegments(Health.Path);
+    private static bool IsWorthTracing(HttpContext context) => 
+        !context.Request.Path.StartsWithSegments(Health.Path) && !IsStream(context.Request.Path.Value);
+
+    /// <summary>The streams between the services live as long as the processes; what they carry is traced by itself.</summary>
+    private static bool IsStream(string? path) =>
+        path is not null && (path.EndsWith("/Exchange", StringComparison.Ordinal) || path.EndsWith("/Deliver", StringComparison.Ordinal));
 }

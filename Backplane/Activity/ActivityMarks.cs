@@ -10,12 +10,15 @@ namespace WhatsAspire.Backplane.Activity;
 /// compares the count with what was delivered to it finds out that a live delivery was lost on the way, whoever
 /// lost it. Counts may be off after a crash of Redis or of a counting process; that costs a needless look, never a
 /// message.</summary>
-public sealed class ActivityMarks(IConnectionMultiplexer redis, ILogger<ActivityMarks> logger) : BackgroundService
+public sealed class ActivityMarks(IConnectionMultiplexer redis, TimeProvider time, ILogger<ActivityMarks> logger) : BackgroundService
 {
     /// <summary>A count that nobody adds to or asks for is forgotten after this.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
 
-    // What does not fit is not counted: the affected users' edges then find a surplus and look for themselves.
+    private const int Batch = 1024;
+    private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
+
+    // What does not fit is not counted. It fills only while Redis is gone, and edges look for themselves after that.
     private readonly Channel<UserId> _waiting = Channel.CreateBounded<UserId>(
         new BoundedChannelOptions(65536) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
 
@@ -43,9 +46,9 @@ public sealed class ActivityMarks(IConnectionMultiplexer redis, ILogger<Activity
     {
         var counts = new Dictionary<UserId, int>();
         var writes = new List<(UserId User, int Count, Task<long> Write)>();
-        while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
+        while (counts.Count > 0 || await _waiting.Reader.WaitToReadAsync(stoppingToken))
         {
-            while (counts.Count < 1024 && _waiting.Reader.TryRead(out var user))
+            while (counts.Count < Batch && _waiting.Reader.TryRead(out var user))
                 counts[user] = counts.GetValueOrDefault(user) + 1;
             try
             {
@@ -54,13 +57,15 @@ public sealed class ActivityMarks(IConnectionMultiplexer redis, ILogger<Activity
                 foreach (var (user, count, write) in writes)
                     if (await write == count)   // new
                         db.KeyExpire(Key(user), Lifetime, flags: CommandFlags.FireAndForget);
+                counts.Clear();
             }
             catch (Exception e) when (e is RedisException or TimeoutException)
             {
+                // Counted twice costs a needless look; not counted at all would hide what Redis' absence kept back.
                 logger.ActivityNotCounted(counts.Count, e);
+                await Task.Delay(Retry, time, stoppingToken);
             }
 
-            counts.Clear();
             writes.Clear();
         }
     }

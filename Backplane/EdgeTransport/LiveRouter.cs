@@ -33,30 +33,28 @@ public sealed class LiveRouter(
                     if (index.TryAdd(user, users.Count)) users.Add(user);
             }
 
-            IReadOnlyList<Session>[]? found = null;
+            // Local connections are known without Redis, and need not wait for it.
+            if (local.EdgeId is not null)
+                foreach (var live in batch)
+                    foreach (var user in live.Users) local.Deliver(user, live);
             try
             {
-                found = await sessions.FindAsync(users);
+                var found = await sessions.FindAsync(users);
+                foreach (var live in batch) Dispatch(live, index, found);
             }
             catch (Exception e) when (e is RedisException or TimeoutException)
             {
                 logger.LookUpFailed(batch.Count, e);
             }
 
-            foreach (var live in batch) Dispatch(live, index, found);
             batch.Clear();
             users.Clear();
             index.Clear();
         }
     }
 
-    private void Dispatch(LiveEvent live, Dictionary<UserId, int> index, IReadOnlyList<Session>[]? found)
+    private void Dispatch(LiveEvent live, Dictionary<UserId, int> index, IReadOnlyList<Session>[] found)
     {
-        // Local connections are known without Redis; asking them also covers a registration that Redis lost.
-        if (local.EdgeId is not null)
-            foreach (var user in live.Users) local.Deliver(user, live);
-        if (found is null) return;
-
         string? onlyEdge = null;
         Dictionary<string, List<UserId>>? byEdge = null;
         foreach (var user in live.Users)

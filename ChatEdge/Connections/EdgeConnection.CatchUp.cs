@@ -9,7 +9,7 @@ namespace WhatsAspire.ChatEdge.Connections;
 /// positions, and read from the logs when the client has taken what was waiting, as fast as it goes on reading.</content>
 internal sealed partial class EdgeConnection
 {
-    private const int CatchUpPage = 100;
+    private const int CatchUpPage = 50;
     private static readonly TimeSpan CatchUpRetry = TimeSpan.FromSeconds(1);
     private long _behindSinceMs;
 
@@ -70,6 +70,13 @@ internal sealed partial class EdgeConnection
             {
                 _services.Logger.CatchUpDelayed(e.Status.Detail);
                 await Task.Delay(CatchUpRetry, _services.Time);
+            }
+            catch (Exception e)
+            {
+                // Nobody waits for this task. The client comes back and is given what it lacks.
+                _services.Logger.CatchUpFailed(e);
+                _channel.Abort();
+                return;
             }
         }
 

@@ -112,8 +112,9 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
         }
     }
 
-    /// <summary>Sends a frame that answers something that the connection did.</summary>
-    public void Tell(ReadOnlyMemory<byte> frame) => _channel.Send(frame);
+    /// <summary>Sends a frame about something that the connection did without asking for an answer; one that does not
+    /// read does not get it.</summary>
+    public void Tell(ReadOnlyMemory<byte> frame) => _channel.TrySend(frame);
 
     /// <summary>Ends the session. Called once, when the connection is over.</summary>
     public async Task LeaveAsync()

@@ -18,6 +18,7 @@ internal sealed class ActivityCheck(
     private const int Batch = 500;
     // What is counted and still on its way arrives within this.
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(2);
+    private bool _redisWasGone;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -25,7 +26,12 @@ internal sealed class ActivityCheck(
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
-                foreach (var users in connections.Users.Chunk(Batch)) await CheckAsync(users, stoppingToken);
+            {
+                // Without Redis nobody counted and nobody found the other edges: everybody is looked after once.
+                var all = _redisWasGone;
+                _redisWasGone = false;
+                foreach (var users in connections.Users.Chunk(Batch)) await CheckAsync(users, all, stoppingToken);
+            }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -33,17 +39,18 @@ internal sealed class ActivityCheck(
         }
     }
 
-    private async Task CheckAsync(UserConnections[] users, CancellationToken stopping)
+    private async Task CheckAsync(UserConnections[] users, bool all, CancellationToken stopping)
     {
         try
         {
             var differing = await CompareAsync(users);
-            if (differing.Length == 0) return;
+            if (differing.Length == 0 && !all) return;
             await Task.Delay(Settle, time, stopping);
-            foreach (var user in await CompareAsync(differing)) await RepairAsync(user, stopping);
+            foreach (var user in all ? users : await CompareAsync(differing)) await RepairAsync(user, stopping);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or RpcException)
         {
+            _redisWasGone = true;
             logger.ActivityCheckFailed(e is RpcException rpc ? rpc.Status.Detail : e.Message);
         }
     }

@@ -17,6 +17,7 @@ internal sealed class MessageApiLink(
     private const int Batch = 256;
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(3);
     private readonly ConcurrentDictionary<ulong, PendingOperation> _pending = new();
     private readonly Channel<PendingOperation> _waiting = Channel.CreateBounded<PendingOperation>(
         new BoundedChannelOptions(8192) { SingleReader = true });
@@ -51,7 +52,7 @@ internal sealed class MessageApiLink(
             {
                 await StreamAsync(() => retry = FirstRetry, stopping);
             }
-            catch (Exception e) when (e is RpcException or IOException or HttpRequestException or InvalidOperationException
+            catch (Exception e) when (e is RpcException or IOException or HttpRequestException or TimeoutException or InvalidOperationException
                 && !stopping.IsCancellationRequested)
             {
                 logger.ApiStreamLost(e is RpcException rpc ? rpc.Status.Detail : e.Message);
@@ -80,7 +81,7 @@ internal sealed class MessageApiLink(
         using var broken = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         using var call = client.Exchange(cancellationToken: broken.Token);
         // The server sends its headers at once: they tell a standing stream from a refused connection.
-        await call.ResponseHeadersAsync.WaitAsync(broken.Token);
+        await call.ResponseHeadersAsync.WaitAsync(ConnectTimeout, time, broken.Token);
         onConnected();
         _isConnected = true;
         logger.ApiStreamOpened();

@@ -134,8 +134,9 @@ internal sealed class SendQueue(
             }
 
             if (shape is null) return;
-            using var activity = ApiTelemetry.Source.StartActivity(
-                "append", ActivityKind.Server, allowed.Find(w => w.Command.TraceParent is not null)?.Command.TraceParent);
+            // Without a traced send there is no span: this runs for many, in nobody's context.
+            var parent = allowed.Find(w => w.Command.TraceParent is not null)?.Command.TraceParent;
+            using var activity = parent is null ? null : ApiTelemetry.Source.StartActivity("append", ActivityKind.Server, parent);
             var outcomes = await store.AppendAsync(shape, entries, CancellationToken.None);
             for (var i = 0; i < outcomes.Count; i++) Answer(allowed[i], shape, outcomes[i]);
         }
