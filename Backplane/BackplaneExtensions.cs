@@ -20,7 +20,8 @@ public static class BackplaneExtensions
             .Validate(o => o.LeaseRenewal * 3 <= o.LeaseTime, "Backplane:LeaseRenewal must be at most a third of Backplane:LeaseTime")
             .ValidateOnStart();
         // Redis makes delivery fast, and nothing more: a process starts and works without it, and never waits long for it.
-        builder.AddRedisClient("redis", configureOptions: redis =>
+        // Its commands are no spans: they come in batches that belong to no one message, and would drown those that do.
+        builder.AddRedisClient("redis", settings => settings.DisableTracing = true, redis =>
         {
             redis.AbortOnConnectFail = false;
             redis.BacklogPolicy = StackExchange.Redis.BacklogPolicy.FailFast;

@@ -6,7 +6,7 @@ using WhatsAspire.Contracts;
 
 namespace WhatsAspire.Backplane.Activity;
 
-/// <summary>Counts, per user, the log entries that concern him: <c>activity:{user}</c> in Redis. An edge that
+/// <summary>Counts, per user, the messages and receipts that concern him: <c>activity:{user}</c> in Redis. An edge that
 /// compares the count with what was delivered to it finds out that a live delivery was lost on the way, whoever
 /// lost it. Counts may be off after a crash of Redis or of a counting process; that costs a needless look, never a
 /// message.</summary>

@@ -8,6 +8,9 @@ namespace WhatsAspire.Backplane.EdgeTransport;
 /// <summary>The live events that follow from what the store did.</summary>
 public static class LiveMessages
 {
+    /// <summary>Whether a message moved its sender's read position over messages of others: then they get a receipt.</summary>
+    public static bool ReadsOthers(long senderReadBefore, long seq) => senderReadBefore < seq - 1;
+
     /// <summary>A stored message goes to its recipients and to the sender's other devices. Where it moved the sender's
     /// read position over messages of others, they get the receipt.</summary>
     /// <param name="live">Where events go.</param>
@@ -36,7 +39,7 @@ public static class LiveMessages
             Except = except,
             TraceParent = traceParent,
         });
-        if (sent.SenderReadBefore >= entry.Seq - 1 || users.Length == 1) return;
+        if (users.Length == 1 || !ReadsOthers(sent.SenderReadBefore, entry.Seq)) return;
         live.TryRoute(new()
         {
             Users = users[..^1],

@@ -25,7 +25,9 @@ internal sealed partial class EdgeConnection
     }
 
     /// <summary>Gives the connection everything of these conversations that it was not given yet.</summary>
-    public void Repair(IReadOnlyList<Summary> changed)
+    /// <param name="changed">The conversations that changed.</param>
+    /// <param name="sinceMs">Since when, milliseconds since 1970; the summaries of that time are sent again at the end.</param>
+    public void Repair(IReadOnlyList<Summary> changed, long sinceMs)
     {
         lock (_gate)
         {
@@ -38,12 +40,15 @@ internal sealed partial class EdgeConnection
             }
         }
 
-        FellBehind();
+        FellBehind(sinceMs);
     }
 
-    private void FellBehind()
+    private void FellBehind() => FellBehind(_services.Time.GetUtcNow().ToUnixTimeMilliseconds());
+
+    private void FellBehind(long sinceMs)
     {
-        Interlocked.CompareExchange(ref _behindSinceMs, _services.Time.GetUtcNow().ToUnixTimeMilliseconds(), 0);
+        lock (_gate)
+            if (_behindSinceMs == 0 || sinceMs < _behindSinceMs) _behindSinceMs = sinceMs;
         _services.Metrics.CatchUp();
         // The queue may have emptied between the refusal and this.
         if (!_channel.IsBehind) OnDrained();
@@ -57,8 +62,10 @@ internal sealed partial class EdgeConnection
             try
             {
                 while (Next() is { } next) await CatchUpAsync(user, next.Conversation, next.After);
-                var since = Interlocked.Exchange(ref _behindSinceMs, 0);
-                await SendChangedAsync(user, since);
+                long since;
+                lock (_gate) (since, _behindSinceMs) = (_behindSinceMs, 0);
+                // Zero when this began between a refusal and its note; the server's overlap covers the moment.
+                await SendChangedAsync(user, since == 0 ? _services.Time.GetUtcNow().ToUnixTimeMilliseconds() : since);
                 lock (_gate)
                 {
                     if (!Order.TryEnd()) continue;
@@ -101,7 +108,7 @@ internal sealed partial class EdgeConnection
             }
 
             // Nothing left, or nothing that this user may see.
-            if (page.Entries.Count == 0) lock (_gate) Order.CaughtUpTo(conversation, long.MaxValue);
+            if (page.Entries.Count == 0) lock (_gate) Order.NothingOwed(conversation);
         }
     }
 

@@ -60,7 +60,7 @@ internal sealed class EdgeConnections(
     public void Deliver(UserId user, LiveEvent live)
     {
         if (!_users.TryGetValue(user, out var connections)) return;
-        if (live.Kind == DeliveryKind.Message) connections.CountReceived();
+        if (live.Kind is DeliveryKind.Message or DeliveryKind.Receipt) connections.CountReceived();
         foreach (var connection in connections.All)
             if (connection.Id != live.Except) connection.Deliver(live);
     }

@@ -2,7 +2,7 @@ using WhatsAspire.Contracts;
 
 namespace WhatsAspire.ChatEdge.Connections;
 
-/// <summary>The connections of one user on this edge, and the count of live messages that came for him.</summary>
+/// <summary>The connections of one user on this edge, and the count of live messages and receipts that came for him.</summary>
 internal sealed class UserConnections(UserId user)
 {
     private readonly Lock _gate = new();
@@ -14,7 +14,7 @@ internal sealed class UserConnections(UserId user)
     /// <summary>A copy that never changes.</summary>
     public EdgeConnection[] All => Volatile.Read(ref _connections);
 
-    /// <summary>Live messages that were routed to this user here, since the first connection.</summary>
+    /// <summary>Live messages and receipts that were routed to this user here, since the first connection.</summary>
     public long Received => Volatile.Read(ref _received);
 
     /// <summary>What the activity check remembers of this user; its own.</summary>

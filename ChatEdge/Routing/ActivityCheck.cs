@@ -86,6 +86,6 @@ internal sealed class ActivityCheck(
         while (await call.ResponseStream.MoveNext(stopping)) changed.AddRange(call.ResponseStream.Current.Summaries);
         user.Activity.Offset = count - received;
         user.Activity.AgreedAtMs = now;
-        foreach (var connection in user.All) connection.Repair(changed);
+        foreach (var connection in user.All) connection.Repair(changed, since);
     }
 }

@@ -82,7 +82,7 @@ internal sealed class MessageService(
             return new(ErrorCode.Conflict, $"'delete:{id}' was used as the client_message_id of another message");
         if (outcome.Status == AppendStatus.Appended)
         {
-            queue.Count(shape!);
+            queue.Count(shape!, outcome);
             var sent = new SendOutcome(outcome, [.. shape!.Members.Where(m => m != user)]).ToWire();
             LiveMessages.Route(live, user, sent, default, null, null);
         }

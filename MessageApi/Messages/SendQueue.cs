@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.IO.Hashing;
 using WhatsAspire.Backplane.Activity;
+using WhatsAspire.Backplane.EdgeTransport;
 using WhatsAspire.Contracts;
 using WhatsAspire.MessageApi.Conversations;
 using WhatsAspire.MessageApi.Storage;
@@ -181,10 +182,15 @@ internal sealed class SendQueue(
         return XxHash3.HashToUInt64(text, (long)XxHash3.HashToUInt64(head));
     }
 
-    /// <summary>Counts an entry for the activity check of all members' edges.</summary>
-    public void Count(ConversationShape shape)
+    /// <summary>Counts an entry, and the receipt that comes with it, for the activity check of all members' edges.</summary>
+    public void Count(ConversationShape shape, AppendOutcome outcome)
     {
-        foreach (var member in shape.Members) marks.Add(member);
+        var reads = LiveMessages.ReadsOthers(outcome.SenderReadBefore, outcome.Entry.Seq);
+        foreach (var member in shape.Members)
+        {
+            marks.Add(member);
+            if (reads && member != outcome.Entry.Sender) marks.Add(member);
+        }
     }
 
     private void Answer(Waiting waiting, ConversationShape shape, AppendOutcome outcome)
@@ -197,7 +203,7 @@ internal sealed class SendQueue(
         }
 
         // Counted for a repeated send too: it is delivered again, since its first delivery may never have happened.
-        Count(shape);
+        Count(shape, outcome);
         metrics.Appended(outcome.Status, time.GetElapsedTime(waiting.Since));
         var sender = waiting.Command.Sender;
         waiting.Answer(new SendOutcome(outcome, [.. shape.Members.Where(m => m != sender)]));

@@ -1,3 +1,4 @@
+using WhatsAspire.Backplane.Activity;
 using WhatsAspire.Contracts;
 using WhatsAspire.Contracts.Messaging.V1;
 using WhatsAspire.MessageApi.Messages;
@@ -6,7 +7,7 @@ using WhatsAspire.MessageApi.Storage;
 namespace WhatsAspire.MessageApi.Receipts;
 
 /// <summary>Positions of users in conversations: how far delivered, how far read.</summary>
-internal sealed class ReceiptService(IMessageStore store, TimeProvider time)
+internal sealed class ReceiptService(IMessageStore store, ActivityMarks marks, TimeProvider time)
 {
     /// <summary>Raises positions; what is refused is refused by itself.</summary>
     /// <param name="user">Whose.</param>
@@ -42,7 +43,11 @@ internal sealed class ReceiptService(IMessageStore store, TimeProvider time)
         advanced.ReadSeq = outcome.Member.ReadSeq;
         if (advanced.Moved && await store.GetConversationAsync(conversation, cancellationToken) is { } state)
             foreach (var member in state.Shape.Members)
-                if (member != user) advanced.Others.Add(member.ToBytes());
+            {
+                if (member == user) continue;
+                advanced.Others.Add(member.ToBytes());
+                marks.Add(member);
+            }
         if ((outcome.ReadMoved || withSummaries) && await store.GetViewAsync(conversation, user, cancellationToken) is { } view)
             advanced.Summary = view.ToWire(user);
         return advanced;
