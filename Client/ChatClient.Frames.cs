@@ -113,7 +113,7 @@ public sealed partial class ChatClient
         {
             message = _outbox.Find(sent.ClientMessageId);
             if (message is null) return; // said twice, after a time-out
-            _inbox.Receive(new()
+            var own = new MessageFrame
             {
                 ConversationId = sent.ConversationId,
                 MessageId = sent.MessageId,
@@ -124,7 +124,9 @@ public sealed partial class ChatClient
                 Text = message.Entry.Text,
                 ReplyTo = message.Entry.ReplyTo,
                 CreatedAt = sent.CreatedAt,
-            }, _time.GetTimestamp());
+            };
+            if (_conversations.Receive(own, UserId, message.Entry.To)) _changedConversations.Add(sent.ConversationId);
+            _inbox.Receive(own, _time.GetTimestamp());
             _inbox.AckedByServer(sent.ConversationId, sent.Seq);
         }
 

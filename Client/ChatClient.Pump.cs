@@ -28,6 +28,7 @@ public sealed partial class ChatClient
     private int _pulls;
     private int _pullFailures;
     private long _pullNotBefore;
+    private bool _pullSingly;
     private long? _ackSince;
     private long _keptAt;
     private bool _stopped;
@@ -107,30 +108,42 @@ public sealed partial class ChatClient
         }
 
         CheckAlive(connection, now, frames, ref wait);
-        if (!connection.IsWelcome || connection.HasClosed) return wait;
+        if (!connection.IsWelcome) return wait;
         if (connection.IsLeaving)
         {
-            CollectAcks(now, frames, ref wait, atOnce: true);
-            var left = Drain - _time.GetElapsedTime(connection.LeavingSince, now);
-            if (_outbox.IsIdle || left <= TimeSpan.Zero)
-            {
-                connection.HasClosed = true;
-                frames.Add([]);
-            }
-            else if (left < wait)
-            {
-                wait = left;
-            }
-
+            CollectGoodBye(connection, now, frames, ref wait);
             return wait;
         }
 
-        CollectSends(connection, now, frames, ref wait);
+        if (connection.IsSynced || !_inbox.IsFirst) CollectSends(connection, now, frames, ref wait);
         CollectAcks(now, frames, ref wait, atOnce: false);
         while (_reads.Next(now) is { } read) frames.Add(FrameWriter.Write(read));
         if (_reads.NextDue(now) is { } due) Lower(ref wait, _time.GetElapsedTime(now, due));
         if (connection.IsSynced) CollectPull(connection, now, frames, ref wait);
         return wait;
+    }
+
+    // What is on its way may arrive, then the connection ends: by the server's answer, or without.
+    private void CollectGoodBye(Connection connection, long now, List<byte[]> frames, ref TimeSpan wait)
+    {
+        var left = (connection.HasClosed ? 2 * Drain : Drain) - _time.GetElapsedTime(connection.LeavingSince, now);
+        if (connection.HasClosed)
+        {
+            if (left <= TimeSpan.Zero) connection.Abort();
+            else Lower(ref wait, left);
+            return;
+        }
+
+        CollectAcks(now, frames, ref wait, atOnce: true);
+        if (!_outbox.IsIdle && left > TimeSpan.Zero)
+        {
+            Lower(ref wait, left);
+            return;
+        }
+
+        connection.HasClosed = true;
+        frames.Add([]);
+        Lower(ref wait, Drain);
     }
 
     private void CollectSends(Connection connection, long now, List<byte[]> frames, ref TimeSpan wait)
@@ -202,13 +215,11 @@ public sealed partial class ChatClient
         Lower(ref wait, PullTimeout);
     }
 
-    private bool _pullSingly;
-
     private void EndPull(PendingPull pull)
     {
         _pull = null;
         if (pull.Progress) _pullFailures = 0;
-        else _pullNotBefore = Later(_time.GetTimestamp(), _options.Backoff(_pullFailures++));
+        else if (_inbox.IsBehind) _pullNotBefore = Later(_time.GetTimestamp(), _options.Backoff(_pullFailures++));
         if (!_inbox.IsBehind) _pullSingly = false;
     }
 

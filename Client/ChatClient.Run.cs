@@ -34,6 +34,7 @@ public sealed partial class ChatClient
         }
 
         Stop(end?.Reason, end?.Error ?? Volatile.Read(ref _fault));
+        await _stop.CancelAsync(); // whoever waits for room in the outbox
         await pump;
     }
 
@@ -157,8 +158,9 @@ public sealed partial class ChatClient
 
             return connection.End ?? connection.OfClose();
         }
-        catch (Exception e) when (e is WebSocketException or IOException or ObjectDisposedException)
+        catch (Exception e) when (e is WebSocketException or IOException or ObjectDisposedException or OperationCanceledException)
         {
+            // 'Canceled' is what an aborted socket says.
             return connection.End ?? ConnectionEnd.OfException(e);
         }
     }

@@ -260,16 +260,13 @@ public sealed partial class ChatClient : IAsyncDisposable
     private async Task<OutgoingMessage> SendAsync(OutboxEntry entry, CancellationToken cancellationToken)
     {
         Check(entry);
-        await _room.WaitAsync(cancellationToken);
+        await WaitForRoomAsync(cancellationToken);
         OutgoingMessage message;
         Task stored;
         lock (_gate)
         {
-            if (_disposed || _status.State == ConnectionState.Stopped)
-            {
-                _room.Release();
+            if (_disposed || _stopped)
                 throw _status.Error ?? (Exception)new ObjectDisposedException(nameof(ChatClient));
-            }
 
             if (_outbox.Find(entry.ClientMessageId) is { } same)
             {
@@ -296,6 +293,14 @@ public sealed partial class ChatClient : IAsyncDisposable
         lock (_gate) message.IsStored = true;
         Wake();
         return message;
+    }
+
+    private async Task WaitForRoomAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+            if (_disposed || _room.Wait(0, CancellationToken.None)) return;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, cancellationToken);
+        await _room.WaitAsync(either.Token);
     }
 
     private static void Check(OutboxEntry entry)

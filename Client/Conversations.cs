@@ -76,11 +76,14 @@ internal sealed class Conversations
     }
 
     /// <summary>A message came, in whatever order.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="me">The user.</param>
+    /// <param name="to">Whom an own message is for, where that is known.</param>
     /// <returns>Whether it changed the summary.</returns>
-    public bool Receive(MessageFrame message, UserId me)
+    public bool Receive(MessageFrame message, UserId me, UserId? to = null)
     {
         var state = Get(message.ConversationId);
-        var summary = state.Summary ?? New(message, me);
+        var summary = state.Summary ?? New(message, me, to);
         var own = message.SenderId == me;
         if (message.Seq <= summary.HeadSeq) return false;
         // What lies between is counted when it comes.
@@ -119,14 +122,14 @@ internal sealed class Conversations
     }
 
     // The first message of a conversation comes without a summary; its kind follows from the ids.
-    private static ConversationFrame New(MessageFrame message, UserId me)
+    private static ConversationFrame New(MessageFrame message, UserId me, UserId? to)
     {
         var isDirect = message.SenderId != me && ConversationId.Direct(me, message.SenderId) == message.ConversationId;
         return new()
         {
             ConversationId = message.ConversationId,
-            Kind = isDirect || message.SenderId == me ? "direct" : "group",
-            UserId = isDirect ? message.SenderId : null,
+            Kind = isDirect || to is not null ? "direct" : "group",
+            UserId = isDirect ? message.SenderId : to,
             HeadSeq = 0,
             ReadSeq = 0,
             DeliveredSeq = 0,

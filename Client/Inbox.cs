@@ -39,6 +39,9 @@ internal sealed class Inbox
 
     public bool HasUnacked => _unacked.Count > 0;
 
+    /// <summary>The first sync of a new device is not over: it is not known yet where its conversations begin.</summary>
+    public bool IsFirst => _first;
+
     public bool HasUnstored => _unstored.Count > 0;
 
     /// <summary>Something exists that is not held.</summary>

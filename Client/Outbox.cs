@@ -61,8 +61,14 @@ internal sealed class Outbox(ChatClientOptions options, UserId me)
         if (!_byId.TryGetValue(clientMessageId, out var message)) return null;
         var lane = message.Entry.Lane(me);
         var queue = _lanes[lane];
-        if (queue.Peek() != message) return null; // an answer to something that this client has not sent
         _byId.Remove(clientMessageId);
+        if (queue.Peek() != message)
+        {
+            // It could not be written down, and waits behind others.
+            _lanes[lane] = new(queue.Where(m => m != message));
+            return message;
+        }
+
         queue.Dequeue();
         if (!_flying.Remove(message)) _ready.Remove(lane);
         message.InFlight = false;

@@ -19,6 +19,7 @@ internal sealed class StateFile : IAsyncDisposable
     private readonly Dictionary<string, OutboxEntry> _outbox = [];
     private readonly List<string> _order = [];
     private readonly Dictionary<ConversationId, long> _positions = [];
+    private readonly FileStream _lock;
     private readonly Task _writing;
     private FileStream _file;
     private string? _cursor;
@@ -27,6 +28,8 @@ internal sealed class StateFile : IAsyncDisposable
     private StateFile(string path, UserId owner)
     {
         (_path, _owner) = (path, owner);
+        // A file beside it, since the file itself is replaced now and then.
+        _lock = new(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         _file = Open(path, FileMode.OpenOrCreate);
         try
         {
@@ -37,6 +40,7 @@ internal sealed class StateFile : IAsyncDisposable
         catch
         {
             _file.Dispose();
+            _lock.Dispose();
             throw;
         }
 
@@ -83,10 +87,11 @@ internal sealed class StateFile : IAsyncDisposable
         _lines.Writer.TryComplete();
         await _writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _file.DisposeAsync();
+        await _lock.DisposeAsync();
     }
 
     private static FileStream Open(string path, FileMode mode) =>
-        new(path, mode, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, bufferSize: 16 * 1024);
+        new(path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, bufferSize: 16 * 1024);
 
     private void Load()
     {
