@@ -11,20 +11,20 @@ internal sealed class Chat(ChatAccount account, ChatClient client)
     private ChatUser? _to;
 
     /// <summary>Signs in, after making the account when there is none of that name.</summary>
-    public static async Task<ChatAccount> SignInAsync(ChatServer server, Arguments arguments, CancellationToken cancellationToken)
+    public static async Task<ChatAccount> SignInAsync(ChatServer server, string user, string? password, CancellationToken cancellationToken)
     {
-        var password = arguments.Password ?? AskPassword(arguments.User);
+        password ??= AskPassword(user);
         try
         {
-            await server.CreateAccountAsync(arguments.User, password, cancellationToken: cancellationToken);
-            Console.WriteLine($"made the account {arguments.User}");
+            await server.CreateAccountAsync(user, password, cancellationToken: cancellationToken);
+            Console.WriteLine($"made the account {user}");
         }
         catch (ChatException e) when (e.Code == "conflict")
         {
             // The name is taken: by us, if the password is right.
         }
 
-        return await ChatAccount.SignInAsync(server, arguments.User, password, "console", cancellationToken: cancellationToken);
+        return await ChatAccount.SignInAsync(server, user, password, "console", cancellationToken: cancellationToken);
     }
 
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -34,8 +34,7 @@ internal sealed class Chat(ChatAccount account, ChatClient client)
         var showing = ShowMessagesAsync(cancellationToken);
         // A thread of its own: reading a console can't be cancelled.
         var lines = Task.Run(() => ReadLinesAsync(cancellationToken), cancellationToken);
-        var first = await Task.WhenAny(lines, client.Completion).WaitAsync(cancellationToken);
-        await first;
+        await await Task.WhenAny(lines, client.Completion).WaitAsync(cancellationToken);
         await client.DisposeAsync();
         await showing;
     }
@@ -44,37 +43,21 @@ internal sealed class Chat(ChatAccount account, ChatClient client)
     {
         while (Console.ReadLine() is { } line && line != "/quit")
         {
-            if (line.StartsWith("/to ", StringComparison.Ordinal)) await ChooseAsync(line[4..].Trim(), cancellationToken);
-            else if (_to is null) Show(ConsoleColor.Red, "to whom? say '/to NAME' first");
-            else if (line.Length > 0) await SendAsync(_to, line, cancellationToken);
+            try
+            {
+                if (line.StartsWith("/to ", StringComparison.Ordinal)) Show(ConsoleColor.DarkGray, await ChooseAsync(line[4..].Trim(), cancellationToken));
+                else if (_to is null) Show(ConsoleColor.Red, "to whom? say '/to NAME' first");
+                else if (line.Length > 0) _ = ShowTicksAsync(await client.SendAsync(_to.UserId, line, cancellationToken: cancellationToken), cancellationToken);
+            }
+            catch (ChatException e)
+            {
+                Show(ConsoleColor.Red, e.Message);
+            }
         }
     }
 
-    private async Task ChooseAsync(string name, CancellationToken cancellationToken)
-    {
-        try
-        {
-            _to = await account.Rest.FindUserAsync(name, cancellationToken) ?? throw new ChatException("not_found", $"there is no user '{name}'");
-            Show(ConsoleColor.DarkGray, $"(to {_to.DisplayName})");
-        }
-        catch (ChatException e)
-        {
-            Show(ConsoleColor.Red, e.Message);
-        }
-    }
-
-    private async Task SendAsync(ChatUser to, string text, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var message = await client.SendAsync(to.UserId, text, cancellationToken: cancellationToken);
-            _ = ShowTicksAsync(message, cancellationToken);
-        }
-        catch (ChatException e)
-        {
-            Show(ConsoleColor.Red, e.Message);
-        }
-    }
+    private async Task<string> ChooseAsync(string name, CancellationToken cancellationToken) =>
+        (_to = await account.Rest.FindUserAsync(name, cancellationToken)) is null ? $"(there is no user {name})" : $"(to {_to.DisplayName})";
 
     private static async Task ShowTicksAsync(OutgoingMessage message, CancellationToken cancellationToken)
     {
@@ -127,7 +110,7 @@ internal sealed class Chat(ChatAccount account, ChatClient client)
         Console.Write($"password of {user}: ");
         if (Console.IsInputRedirected) return Console.ReadLine() ?? "";
         var password = "";
-        for (var key = Console.ReadKey(intercept: true); key.Key != ConsoleKey.Enter; key = Console.ReadKey(intercept: true))
+        for (ConsoleKeyInfo key; (key = Console.ReadKey(intercept: true)).Key != ConsoleKey.Enter;)
             password = key.Key != ConsoleKey.Backspace ? password + key.KeyChar : password.Length == 0 ? "" : password[..^1];
         Console.WriteLine();
         return password;

@@ -160,6 +160,10 @@ public sealed class FrameTests
         Assert.Equal(Enumerable.Range(1, parsed.Messages.Count).Select(i => (long)i), parsed.Messages.Select(m => m.Seq));
     }
 
+    [Fact]
+    public void A_text_is_the_same_escaped_or_not() =>
+        Assert.Equal(Message, JsonSerializer.Deserialize(Golden.Message.Replace(@"\uD83D\uDE42", "🙂", StringComparison.Ordinal), WireJson.Default.MessageFrame));
+
     [Theory]
     [InlineData("""{"type":"pong","server_time":"2026-11-24T12:15:30.123+02:00"}""")]
     [InlineData("""{"type":"pong","server_time":"2026-11-24T10:15:30.123Z","ref":null,"new_in_version_9":{"a":[1]}}""")]

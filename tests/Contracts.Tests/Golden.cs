@@ -1,14 +1,14 @@
 namespace WhatsAspire.Contracts.Tests;
 
 /// <summary>Frames as they are on the wire, once each. They only grow: a change here breaks clients that are out
-/// there.</summary>
+/// there. What lies beyond the basic plane is written escaped, and read either way.</summary>
 internal static class Golden
 {
     public const string Hello = """{"type":"hello","protocol":1,"token":"t","cursor":"1764000000000"}""";
     public const string SendToUser =
         """{"type":"send","client_message_id":"c-1","to":{"user_id":"11111111-1111-1111-1111-111111111111"},"text":"hello"}""";
     public const string SendToConversation =
-        """{"type":"send","ref":"7","client_message_id":"c-1","conversation_id":"22222222-2222-5222-8222-222222222222","text":"grüß 🙂","reply_to":"33333333-3333-1333-8333-333333333333"}""";
+        """{"type":"send","ref":"7","client_message_id":"c-1","conversation_id":"22222222-2222-5222-8222-222222222222","text":"grüß \uD83D\uDE42","reply_to":"33333333-3333-1333-8333-333333333333"}""";
     public const string Ack = """{"type":"ack","positions":[{"conversation_id":"22222222-2222-5222-8222-222222222222","seq":9}]}""";
     public const string Read = """{"type":"read","ref":"8","conversation_id":"22222222-2222-5222-8222-222222222222","seq":9}""";
     public const string Pull =
@@ -22,7 +22,7 @@ internal static class Golden
     public const string Sent =
         """{"type":"sent","client_message_id":"c-1","conversation_id":"22222222-2222-5222-8222-222222222222","message_id":"33333333-3333-1333-8333-333333333333","seq":9,"created_at":"2026-11-24T10:15:30.123Z","duplicate":false}""";
     public const string Message =
-        """{"type":"message","conversation_id":"22222222-2222-5222-8222-222222222222","message_id":"33333333-3333-1333-8333-333333333333","seq":9,"sender_id":"11111111-1111-1111-1111-111111111111","client_message_id":"c-1","kind":"text","text":"grüß \"🙂\"\n<b>","reply_to":"33333333-3333-1333-8333-333333333332","created_at":"2026-11-24T10:15:30.123Z","edited_at":"2026-11-24T10:16:00.000Z"}""";
+        """{"type":"message","conversation_id":"22222222-2222-5222-8222-222222222222","message_id":"33333333-3333-1333-8333-333333333333","seq":9,"sender_id":"11111111-1111-1111-1111-111111111111","client_message_id":"c-1","kind":"text","text":"grüß \"\uD83D\uDE42\"\n<b>","reply_to":"33333333-3333-1333-8333-333333333332","created_at":"2026-11-24T10:15:30.123Z","edited_at":"2026-11-24T10:16:00.000Z"}""";
     public const string Deleted =
         """{"type":"message","conversation_id":"22222222-2222-5222-8222-222222222222","message_id":"33333333-3333-1333-8333-333333333333","seq":9,"sender_id":"11111111-1111-1111-1111-111111111111","client_message_id":"c-1","kind":"text","created_at":"2026-11-24T10:15:30.123Z","deleted":true}""";
     public const string Deletion =
