@@ -11,7 +11,7 @@ if (args.Length % 2 != 0 || !options.TryGetValue("--user", out var user) || !Uri
 }
 
 using var stop = new CancellationTokenSource();
-Console.CancelKeyPress += (_, e) => e.Cancel = stop.CancelAsync() is not null;
+Console.CancelKeyPress += (_, e) => { e.Cancel = true; stop.Cancel(); };
 try
 {
     using var server = new ChatServer(uri);
