@@ -24,11 +24,11 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _log = new();
 
-    private AppHostProcess(string? dataPath)
+    private AppHostProcess(string? dataPath, int? port)
     {
         _ownsData = dataPath is null;
         DataPath = dataPath ?? Directory.CreateTempSubdirectory("whatsaspire-").FullName;
-        Port = FreePort();
+        Port = port ?? FreePort();
         var start = new ProcessStartInfo(Program, ["--data", DataPath, "--port", $"{Port}"])
         {
             RedirectStandardOutput = true,
@@ -74,10 +74,17 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     /// <summary>Starts a system, and waits until all of it is healthy.</summary>
     /// <param name="dataPath">A folder to keep, for a restart on the same data; without it one is made, and removed at the end.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public static async Task<AppHostProcess> StartAsync(string? dataPath = null, CancellationToken cancellationToken = default)
+    public static Task<AppHostProcess> StartAsync(string? dataPath = null, CancellationToken cancellationToken = default) =>
+        StartAsync(dataPath, port: null, cancellationToken);
+
+    /// <summary>Starts a system, and waits until all of it is healthy.</summary>
+    /// <param name="dataPath">As above.</param>
+    /// <param name="port">The public port, for a restart that clients find again; without it a free one.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public static async Task<AppHostProcess> StartAsync(string? dataPath, int? port, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
-        var system = Begin(dataPath);
+        var system = Begin(dataPath, port);
         try
         {
             await system.LoggedAsync(ReadyLine(), StartTimeout, cancellationToken);
@@ -92,11 +99,12 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a system, and does not wait.</summary>
-    /// <param name="dataPath">As for <see cref="StartAsync"/>.</param>
-    public static AppHostProcess Begin(string? dataPath = null)
+    /// <param name="dataPath">A folder to keep; without it one is made, and removed at the end.</param>
+    /// <param name="port">The public port; without it a free one.</param>
+    public static AppHostProcess Begin(string? dataPath = null, int? port = null)
     {
         RequireLinux();
-        return new(dataPath);
+        return new(dataPath, port);
     }
 
     /// <summary>Skips the test where processes can't be found and signalled the way this fixture does it.</summary>

@@ -1,0 +1,149 @@
+namespace WhatsAspire.AppHost.Tests.Crash;
+
+/// <summary>Holds what every device has, and what history and summaries say, against what was promised.</summary>
+internal sealed class CrashCheck(CrashLoad load)
+{
+    /// <summary>Longer than an edge takes to find, by its activity check, what another one did not deliver.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly Ledger _ledger = load.Ledger;
+    private readonly Dictionary<string, Conversation> _conversations = [];
+
+    private sealed record Conversation(string Id, IReadOnlyList<Frame> History, IReadOnlyList<CrashClient> Members)
+    {
+        public long Head => History.Count;
+    }
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await ReadHistoriesAsync(cancellationToken);
+        CheckPromises();
+        _ledger.Check("History against promises");
+
+        await _ledger.UntilAsync(() => !Incomplete().Any(), Patience,
+            () => $"all messages on all devices; missing: {string.Join("; ", Incomplete())}", cancellationToken);
+        CheckDevices();
+        _ledger.Check("Devices against history");
+
+        await ReadToTheEndAsync(cancellationToken);
+        await CheckSummariesAsync(cancellationToken);
+        _ledger.Check("Positions and unread counts");
+    }
+
+    private async Task ReadHistoriesAsync(CancellationToken cancellationToken)
+    {
+        foreach (var device in load.Devices)
+            foreach (var conversation in (await load.Rest.GetConversationsAsync(device.Token, cancellationToken)).Keys)
+            {
+                var history = await load.Rest.GetHistoryAsync(device.Token, conversation, cancellationToken);
+                if (!_conversations.TryGetValue(conversation, out var known))
+                    _conversations[conversation] = new(conversation, history, [device]);
+                else if (known.History.SequenceEqual(history))
+                    _conversations[conversation] = known with { Members = [.. known.Members, device] };
+                else
+                    _ledger.Fault($"{device.Name} reads another history of {conversation} than {known.Members[0].Name}");
+            }
+    }
+
+    private void CheckPromises()
+    {
+        var found = new HashSet<string>();
+        foreach (var conversation in _conversations.Values)
+        {
+            Frame? last = null;
+            foreach (var entry in conversation.History)
+            {
+                var where = $"seq {entry.Seq} of {conversation.Id}";
+                if (entry.Seq != (last?.Seq ?? 0) + 1) _ledger.Fault($"history: {where} follows {last?.Seq ?? 0}");
+                if (last is not null && entry.CreatedAt < last.CreatedAt) _ledger.Fault($"history: {where} is older than the one before");
+                if (!found.Add(entry.ClientMessageId!)) _ledger.Fault($"history: {entry.ClientMessageId} is there twice, the second time at {where}");
+                if (!_ledger.Meant.TryGetValue(entry.ClientMessageId!, out var meant)) _ledger.Fault($"history: nobody has sent {where}");
+                else if (meant.Text != entry.Text || meant.Sender != entry.SenderId) _ledger.Fault($"history: {where} is not what was sent");
+                var is_ = new Promise(entry.ConversationId!, entry.Seq, entry.MessageId!, entry.CreatedAt);
+                if (_ledger.Promised.TryGetValue(entry.ClientMessageId!, out var promised) && promised != is_)
+                    _ledger.Fault($"history: {entry.ClientMessageId} was promised as {promised}, and is {is_}");
+                last = entry;
+            }
+        }
+
+        foreach (var (id, promised) in _ledger.Promised)
+            if (!found.Contains(id)) _ledger.Fault($"history: {id} is lost, which was promised as {promised}");
+    }
+
+    private IEnumerable<string> Incomplete() =>
+        from conversation in _conversations.Values
+        from device in conversation.Members
+        let complete = device.Look(conversation.Id, holding => holding.Complete)
+        where complete < conversation.Head
+        select $"{device.Name} has {complete} of {conversation.Head} in {conversation.Id}";
+
+    private void CheckDevices()
+    {
+        foreach (var conversation in _conversations.Values)
+        {
+            var history = conversation.History.ToDictionary(entry => entry.Seq, entry => new Held(entry.ClientMessageId!, entry.MessageId!));
+            foreach (var device in conversation.Members)
+            {
+                var entries = device.Look(conversation.Id, holding => holding.Entries.ToDictionary());
+                foreach (var (seq, held) in entries)
+                    if (!history.TryGetValue(seq, out var stored)) _ledger.Fault($"{device.Name} holds seq {seq} of {conversation.Id}, which is not in history");
+                    else if (stored != held) _ledger.Fault($"{device.Name} holds {held} at seq {seq} of {conversation.Id}, where history has {stored}");
+                if (entries.Count != history.Count) _ledger.Fault($"{device.Name} holds {entries.Count} of {history.Count} entries of {conversation.Id}");
+            }
+        }
+    }
+
+    /// <summary>Every second talker reads all, the one who was away reads half; the others leave it at what they read.</summary>
+    private async Task ReadToTheEndAsync(CancellationToken cancellationToken)
+    {
+        foreach (var conversation in _conversations.Values)
+            foreach (var device in conversation.Members)
+            {
+                var talker = load.TalkingDevices.ToList().IndexOf(device);
+                if (device == load.Absent) device.Read(conversation.Id, Math.Max(1, conversation.Head / 2));
+                else if (talker >= 0 && talker % 2 == 1) device.Read(conversation.Id, conversation.Head);
+            }
+
+        await _ledger.UntilAsync(() => load.Devices.All(device => device.UnconfirmedReads == 0), Patience,
+            () => $"the answers to {load.Devices.Sum(device => device.UnconfirmedReads)} reads", cancellationToken);
+        await _ledger.UntilAsync(() => !Unseen().Any(), Patience,
+            () => $"the receipts of everything; missing: {string.Join("; ", Unseen())}", cancellationToken);
+    }
+
+    /// <summary>What the other one's acks and reads came to and a device was not shown.</summary>
+    private IEnumerable<string> Unseen() =>
+        from conversation in _conversations.Values
+        from device in conversation.Members
+        let seen = device.Look(conversation.Id, holding => holding.Others)
+        let due = new Others(conversation.Head, ReadBy(conversation, other => other != device.Account.UserId))
+        where seen != due
+        select $"{device.Name} saw {seen} where {due} is due in {conversation.Id}";
+
+    /// <summary>How far a member has read: what was confirmed to his devices, and his own last message.</summary>
+    private static long ReadBy(Conversation conversation, Func<string, bool> user)
+    {
+        var read = conversation.Members.Where(device => user(device.Account.UserId))
+            .Max(device => device.Look(conversation.Id, holding => holding.ConfirmedRead));
+        var sent = conversation.History.LastOrDefault(entry => user(entry.SenderId!))?.Seq ?? 0;
+        return Math.Max(read, sent);
+    }
+
+    private async Task CheckSummariesAsync(CancellationToken cancellationToken)
+    {
+        foreach (var device in load.Devices)
+        {
+            var summaries = await load.Rest.GetConversationsAsync(device.Token, cancellationToken);
+            foreach (var conversation in _conversations.Values.Where(conversation => conversation.Members.Contains(device)))
+            {
+                var summary = summaries[conversation.Id];
+                var own = device.Account.UserId;
+                var read = ReadBy(conversation, user => user == own);
+                var due = (conversation.Head, Delivered: conversation.Head, Read: read,
+                    Unread: conversation.History.LongCount(entry => entry.SenderId != own && entry.Seq > read),
+                    Others: new Others(conversation.Head, ReadBy(conversation, user => user != own)));
+                var shown = (summary.HeadSeq, Delivered: summary.DeliveredSeq, Read: summary.ReadSeq, Unread: summary.UnreadCount, Others: summary.Others!);
+                if (shown != due) _ledger.Fault($"{device.Name}: the summary of {conversation.Id} says {shown} where {due} is due");
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+namespace WhatsAspire.AppHost.Tests.Crash;
+
+/// <summary>One system for all crash tests, on one data folder and one port, however often it is started again.</summary>
+public sealed class CrashSystem : IAsyncDisposable
+{
+    private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("whatsaspire-crash-");
+    private readonly int _port = AppHostProcess.FreePort();
+    private AppHostProcess? _system;
+
+    /// <summary>Where clients connect.</summary>
+    public Uri Address => new($"http://localhost:{_port}");
+
+    /// <summary>The running system; started if it is not.</summary>
+    public async Task<AppHostProcess> SystemAsync(CancellationToken cancellationToken)
+    {
+        AppHostProcess.RequireLinux();
+        return _system ??= await AppHostProcess.StartAsync(_data.FullName, _port, cancellationToken);
+    }
+
+    /// <summary>Ends the AppHost, by SIGTERM or SIGKILL, and starts it again on the same data when nothing of it is left.</summary>
+    public async Task RestartAsync(bool kill, CancellationToken cancellationToken)
+    {
+        var system = await SystemAsync(cancellationToken);
+        if (kill) await system.KillAppHostAsync(cancellationToken);
+        else Assert.Equal(0, await system.StopAsync(cancellationToken: cancellationToken));
+        await system.GoneAsync(TimeSpan.FromSeconds(20), cancellationToken);
+        await system.DisposeAsync();
+        _system = null;
+        await SystemAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_system is not null) await _system.DisposeAsync();
+        _data.Delete(recursive: true);
+    }
+}
