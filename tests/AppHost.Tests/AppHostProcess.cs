@@ -24,7 +24,7 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _log = new();
 
-    private AppHostProcess(string? dataPath)
+    private AppHostProcess(string? dataPath, IReadOnlyDictionary<string, string>? environment)
     {
         _ownsData = dataPath is null;
         DataPath = dataPath ?? Directory.CreateTempSubdirectory("whatsaspire-").FullName;
@@ -37,6 +37,8 @@ public sealed partial class AppHostProcess : IAsyncDisposable
         };
         start.Environment[MarkVariable] = _mark;
         start.Environment["DOTNET_ENVIRONMENT"] = "Development";
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+            start.Environment[name] = value;
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, line) => Record(line.Data);
         _process.ErrorDataReceived += (_, line) => Record(line.Data);
@@ -73,11 +75,13 @@ public sealed partial class AppHostProcess : IAsyncDisposable
 
     /// <summary>Starts a system, and waits until all of it is healthy.</summary>
     /// <param name="dataPath">A folder to keep, for a restart on the same data; without it one is made, and removed at the end.</param>
+    /// <param name="environment">Variables for the AppHost and all that it starts.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public static async Task<AppHostProcess> StartAsync(string? dataPath = null, CancellationToken cancellationToken = default)
+    public static async Task<AppHostProcess> StartAsync(
+        string? dataPath = null, IReadOnlyDictionary<string, string>? environment = null, CancellationToken cancellationToken = default)
     {
         var started = Stopwatch.GetTimestamp();
-        var system = Begin(dataPath);
+        var system = Begin(dataPath, environment);
         try
         {
             await system.LoggedAsync(ReadyLine(), StartTimeout, cancellationToken);
@@ -93,10 +97,11 @@ public sealed partial class AppHostProcess : IAsyncDisposable
 
     /// <summary>Starts a system, and does not wait.</summary>
     /// <param name="dataPath">As for <see cref="StartAsync"/>.</param>
-    public static AppHostProcess Begin(string? dataPath = null)
+    /// <param name="environment">As for <see cref="StartAsync"/>.</param>
+    public static AppHostProcess Begin(string? dataPath = null, IReadOnlyDictionary<string, string>? environment = null)
     {
         RequireLinux();
-        return new(dataPath);
+        return new(dataPath, environment);
     }
 
     /// <summary>Skips the test where processes can't be found and signalled the way this fixture does it.</summary>
