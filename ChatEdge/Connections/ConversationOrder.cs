@@ -74,6 +74,9 @@ internal sealed class ConversationOrder(int capacity)
         else _missed[conversation] = (Math.Max(seq, owed.After), owed.Target);
     }
 
+    /// <summary>What is owed of a conversation is not there any more, or not for this user. What comes later is new.</summary>
+    public void NothingLeft(ConversationId conversation) => _missed?.Remove(conversation);
+
     /// <summary>Ends the catching up, if nothing is owed in any conversation.</summary>
     public bool TryEnd()
     {
