@@ -165,6 +165,17 @@ internal sealed class WireSocket : IAsyncDisposable
         },
         () => $"{length} bytes of a body", Patience, cancellationToken);
 
+    /// <summary>Reads up to and including some text.</summary>
+    public Task<string> ReadThroughAsync(string end, CancellationToken cancellationToken) => WaitAsync(
+        (ref ReadOnlySequence<byte> buffer) =>
+        {
+            var reader = new SequenceReader<byte>(buffer);
+            if (!reader.TryReadTo(out ReadOnlySequence<byte> before, Encoding.UTF8.GetBytes(end))) return null;
+            buffer = buffer.Slice(reader.Position);
+            return Encoding.UTF8.GetString(before);
+        },
+        () => $"'{end}'", Patience, cancellationToken);
+
     /// <summary>The next frame of a type, also if it came earlier while another one was waited for.</summary>
     /// <exception cref="TimeoutException">It did not come; the message says what came instead.</exception>
     /// <exception cref="SocketClosedException">The server closed instead.</exception>

@@ -85,9 +85,12 @@ public abstract class WireTest(WireSystem system) : IAsyncDisposable
     }
 
     /// <summary>A connection that has said nothing yet; closed at the end of the test.</summary>
-    internal async Task<WireSocket> OpenAsync(Uri? edge = null, string? token = null)
+    internal async Task<WireSocket> OpenAsync(Uri? edge = null, string? token = null) =>
+        Keep(await WireSocket.ConnectAsync(edge ?? system.FirstEdge, token, Cancellation));
+
+    /// <summary>Sees to it that the connection is closed at the end of the test.</summary>
+    internal WireSocket Keep(WireSocket socket)
     {
-        var socket = await WireSocket.ConnectAsync(edge ?? system.FirstEdge, token, Cancellation);
         _sockets.Add(socket);
         return socket;
     }
