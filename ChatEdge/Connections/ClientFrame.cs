@@ -46,6 +46,11 @@ internal struct ClientFrame
                 if (reader.Read()) frame.Fail(ErrorCode.BadFrame, "a frame is one JSON object");
             }
         }
+        catch (InvalidOperationException)
+        {
+            // What the reader throws for an escape such as \ud800 alone in a name or an id.
+            frame.Fault = new(ErrorCode.BadFrame, "a name or an id holds half of a surrogate pair");
+        }
         catch (JsonException e)
         {
             frame.Fault = new(ErrorCode.BadFrame, $"not JSON: at byte {e.BytePositionInLine} of line {e.LineNumber}");
@@ -216,7 +221,8 @@ internal struct ClientFrame
     {
         reader.Read();
         if (reader.TokenType == JsonTokenType.Null) return null;
-        if (reader.TokenType == JsonTokenType.String && reader.TryGetGuid(out var id)) return id;
+        // No id needs an escape, and reading one that is half of a surrogate pair throws.
+        if (reader.TokenType == JsonTokenType.String && !reader.ValueIsEscaped && reader.TryGetGuid(out var id)) return id;
         reader.Skip();
         Fail(ErrorCode.InvalidArgument, $"'{name}' must be a UUID such as 6f1c2f0a-5b0e-4c55-9d6e-0d6c1b8f7a21");
         return null;

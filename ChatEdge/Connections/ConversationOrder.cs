@@ -74,8 +74,8 @@ internal sealed class ConversationOrder(int capacity)
         else _missed[conversation] = (Math.Max(seq, owed.After), owed.Target);
     }
 
-    /// <summary>There is nothing that the user may see of what was owed.</summary>
-    public void NothingOwed(ConversationId conversation) => _missed?.Remove(conversation);
+    /// <summary>What is owed of a conversation is not there any more, or not for this user. What comes later is new.</summary>
+    public void NothingLeft(ConversationId conversation) => _missed?.Remove(conversation);
 
     /// <summary>Ends the catching up, if nothing is owed in any conversation.</summary>
     public bool TryEnd()

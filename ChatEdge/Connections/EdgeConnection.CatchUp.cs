@@ -108,7 +108,7 @@ internal sealed partial class EdgeConnection
             }
 
             // Nothing left, or nothing that this user may see.
-            if (page.Entries.Count == 0) lock (_gate) Order.NothingOwed(conversation);
+            if (page.Entries.Count == 0) lock (_gate) Order.NothingLeft(conversation);
         }
     }
 

@@ -14,6 +14,9 @@ namespace WhatsAspire.ChatEdge.Connections;
 /// <content>What a client asks for.</content>
 internal sealed partial class EdgeConnection
 {
+    // Milliseconds since 1970, as far as a time can be told.
+    private static readonly long LastCursor = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
+
     private (ConversationId Conversation, long Seq, string TraceParent)? _traced;
 
     private async Task HelloAsync(ClientFrame frame)
@@ -25,7 +28,8 @@ internal sealed partial class EdgeConnection
         }
 
         long since = 0;
-        if (frame.Cursor is { } cursor && !long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out since))
+        if (frame.Cursor is { } cursor
+            && (!long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out since) || since > LastCursor))
         {
             await Refuse(Error.Invalid("'cursor' must be that of an earlier 'synced'"), frame.ErrorRef);
             return;

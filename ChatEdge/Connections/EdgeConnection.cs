@@ -80,8 +80,7 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
             case "pull":
                 return Pull(frame);
             case "ping":
-                _channel.Send(FrameWriter.Write(new PongFrame { Ref = frame.Ref, ServerTime = _services.Time.GetUtcNow() }));
-                return default;
+                return Pong(frame.Ref);
             case "hello" when IsReady:
                 return Refuse(Error.Invalid("hello was said already"), frame.ErrorRef);
             case "hello":
@@ -112,8 +111,8 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
         }
     }
 
-    /// <summary>Sends a frame about something that the connection did without asking for an answer; one that does not
-    /// read does not get it.</summary>
+    /// <summary>Sends a frame about something that the connection did without asking for an answer; one that reads too
+    /// slowly does not get it.</summary>
     public void Tell(ReadOnlyMemory<byte> frame) => _channel.TrySend(frame);
 
     /// <summary>Ends the session. Called once, when the connection is over.</summary>
@@ -141,6 +140,20 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
     }
 
     private ConversationOrder Order => _order ??= new(_services.Options.TrackedConversations);
+
+    // A client that pings and does not read must not fill the queue: what waits for it says as well that the edge lives.
+    private ValueTask Pong(string? reference)
+    {
+        var pong = FrameWriter.Write(new PongFrame { Ref = reference, ServerTime = _services.Time.GetUtcNow() });
+        if (reference is null)
+        {
+            _channel.TrySend(pong);
+            return default;
+        }
+
+        _channel.Send(pong);
+        return AfterReply();
+    }
 
     private ValueTask Refuse(Error error, string? reference)
     {

@@ -175,8 +175,15 @@ internal sealed class WebSocketChannel(IDuplexPipe transport, Action abort, int 
     {
         try
         {
-            while (!(await flush).IsCompleted)
+            while (true)
             {
+                if ((await flush).IsCompleted)
+                {
+                    // Nobody takes anything any more: who waits for the queue to empty must not wait on.
+                    Finish();
+                    break;
+                }
+
                 _receiver?.OnAlive();
                 lock (_gate)
                 {

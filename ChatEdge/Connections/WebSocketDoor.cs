@@ -23,8 +23,10 @@ internal sealed class WebSocketDoor(EdgeConnections connections, TimeProvider ti
     {
         var upgrade = context.Features.Get<IHttpUpgradeFeature>();
         var headers = context.Request.Headers;
-        if (upgrade is null || !upgrade.IsUpgradableRequest || !UpgradeRequest.IsKey(headers.SecWebSocketKey)
-            || headers.SecWebSocketVersion != "13")
+        // The server takes any protocol and method for an upgrade.
+        if (upgrade is null || !upgrade.IsUpgradableRequest || !HttpMethods.IsGet(context.Request.Method)
+            || !headers.GetCommaSeparatedValues("Upgrade").Contains("websocket", StringComparer.OrdinalIgnoreCase)
+            || !UpgradeRequest.IsKey(headers.SecWebSocketKey) || headers.SecWebSocketVersion != "13")
         {
             context.Response.Headers.SecWebSocketVersion = "13";
             context.Response.Headers.Upgrade = "websocket";

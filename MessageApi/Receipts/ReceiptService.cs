@@ -11,7 +11,7 @@ internal sealed class ReceiptService(IMessageStore store, ActivityMarks marks, T
 {
     /// <summary>Raises positions; what is refused is refused by itself.</summary>
     /// <param name="user">Whose.</param>
-    /// <param name="positions">The last of each conversation counts.</param>
+    /// <param name="positions">The highest of each conversation counts.</param>
     /// <param name="withSummaries">Also give the user's summary where nothing moved.</param>
     /// <param name="cancellationToken">Stops waiting, not the write.</param>
     public async Task<AdvanceResult> AdvanceAsync(
@@ -65,8 +65,11 @@ internal sealed class ReceiptService(IMessageStore store, ActivityMarks marks, T
     private static IReadOnlyList<NewPosition> Distinct(IReadOnlyList<NewPosition> positions)
     {
         if (positions.Count < 2) return positions;
-        var last = new Dictionary<ConversationId, NewPosition>(positions.Count);
-        foreach (var position in positions) last[position.Conversation] = position;
-        return last.Count == positions.Count ? positions : [.. last.Values];
+        var highest = new Dictionary<ConversationId, NewPosition>(positions.Count);
+        foreach (var position in positions)
+            highest[position.Conversation] = highest.TryGetValue(position.Conversation, out var known)
+                ? new(position.Conversation, Math.Max(known.DeliveredSeq, position.DeliveredSeq), Math.Max(known.ReadSeq, position.ReadSeq))
+                : position;
+        return highest.Count == positions.Count ? positions : [.. highest.Values];
     }
 }

@@ -24,7 +24,7 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _log = new();
 
-    private AppHostProcess(string? dataPath, int? port)
+    private AppHostProcess(string? dataPath, int? port, IReadOnlyDictionary<string, string>? environment)
     {
         _ownsData = dataPath is null;
         DataPath = dataPath ?? Directory.CreateTempSubdirectory("whatsaspire-").FullName;
@@ -37,6 +37,8 @@ public sealed partial class AppHostProcess : IAsyncDisposable
         };
         start.Environment[MarkVariable] = _mark;
         start.Environment["DOTNET_ENVIRONMENT"] = "Development";
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+            start.Environment[name] = value;
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, line) => Record(line.Data);
         _process.ErrorDataReceived += (_, line) => Record(line.Data);
@@ -73,18 +75,15 @@ public sealed partial class AppHostProcess : IAsyncDisposable
 
     /// <summary>Starts a system, and waits until all of it is healthy.</summary>
     /// <param name="dataPath">A folder to keep, for a restart on the same data; without it one is made, and removed at the end.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    public static Task<AppHostProcess> StartAsync(string? dataPath = null, CancellationToken cancellationToken = default) =>
-        StartAsync(dataPath, port: null, cancellationToken);
-
-    /// <summary>Starts a system, and waits until all of it is healthy.</summary>
-    /// <param name="dataPath">As above.</param>
     /// <param name="port">The public port, for a restart that clients find again; without it a free one.</param>
+    /// <param name="environment">Variables for the AppHost and all that it starts.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public static async Task<AppHostProcess> StartAsync(string? dataPath, int? port, CancellationToken cancellationToken)
+    public static async Task<AppHostProcess> StartAsync(
+        string? dataPath = null, int? port = null, IReadOnlyDictionary<string, string>? environment = null,
+        CancellationToken cancellationToken = default)
     {
         var started = Stopwatch.GetTimestamp();
-        var system = Begin(dataPath, port);
+        var system = Begin(dataPath, port, environment);
         try
         {
             await system.LoggedAsync(ReadyLine(), StartTimeout, cancellationToken);
@@ -99,12 +98,14 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a system, and does not wait.</summary>
-    /// <param name="dataPath">A folder to keep; without it one is made, and removed at the end.</param>
-    /// <param name="port">The public port; without it a free one.</param>
-    public static AppHostProcess Begin(string? dataPath = null, int? port = null)
+    /// <param name="dataPath">As for <see cref="StartAsync"/>.</param>
+    /// <param name="port">As for <see cref="StartAsync"/>.</param>
+    /// <param name="environment">As for <see cref="StartAsync"/>.</param>
+    public static AppHostProcess Begin(
+        string? dataPath = null, int? port = null, IReadOnlyDictionary<string, string>? environment = null)
     {
         RequireLinux();
-        return new(dataPath, port);
+        return new(dataPath, port, environment);
     }
 
     /// <summary>Skips the test where processes can't be found and signalled the way this fixture does it.</summary>

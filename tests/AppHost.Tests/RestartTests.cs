@@ -44,7 +44,7 @@ public sealed class RestartTests(SharedSystem shared) : IClassFixture<SharedSyst
         var system = await shared.SystemAsync();
 
         var refused = await Assert.ThrowsAsync<InvalidOperationException>(
-            () => AppHostProcess.StartAsync(system.DataPath, Cancellation));
+            () => AppHostProcess.StartAsync(system.DataPath, cancellationToken: Cancellation));
 
         Assert.Contains("ended with exit code 2", refused.Message, StringComparison.Ordinal);
         Assert.Contains("another AppHost uses it", refused.Message, StringComparison.Ordinal);

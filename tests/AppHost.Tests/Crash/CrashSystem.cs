@@ -14,7 +14,7 @@ public sealed class CrashSystem : IAsyncDisposable
     public async Task<AppHostProcess> SystemAsync(CancellationToken cancellationToken)
     {
         AppHostProcess.RequireLinux();
-        return _system ??= await AppHostProcess.StartAsync(_data.FullName, _port, cancellationToken);
+        return _system ??= await AppHostProcess.StartAsync(_data.FullName, _port, cancellationToken: cancellationToken);
     }
 
     /// <summary>Ends the AppHost, by SIGTERM or SIGKILL, and starts it again on the same data when nothing of it is left.</summary>
