@@ -25,15 +25,15 @@ public sealed class SlowReaderWireTests(WireSystem system) : WireTest(system)
 
         // Twice with readers: after the first, everything that grows once has grown.
         var reading = await ConnectAllAsync(devices);
-        await Task.WhenAll(SendAsync(annSocket, bob, text, 0), ReadAllAsync(reading, 0));
+        await Task.WhenAll(SendAsync(annSocket, bob, text, 0, Messages), ReadAllAsync(reading, 0));
         var before = Memory();
-        await Task.WhenAll(SendAsync(annSocket, bob, text, Messages), ReadAllAsync(reading, Messages));
+        await Task.WhenAll(SendAsync(annSocket, bob, text, Messages, Messages), ReadAllAsync(reading, Messages));
         var afterReaders = Memory();
         foreach (var socket in reading) await socket.DisposeAsync();
 
         var slow = await ConnectAllAsync(devices);
         var beforeSlow = Memory();
-        await SendAsync(annSocket, bob, text, 2 * Messages);
+        await SendAsync(annSocket, bob, text, 2 * Messages, Messages);
         var afterSlow = Memory();
 
         TestContext.Current.SendDiagnosticMessage(
@@ -71,34 +71,35 @@ public sealed class SlowReaderWireTests(WireSystem system) : WireTest(system)
         var (ann, bob) = (await UserAsync(), await UserAsync());
         var annSocket = await ConnectAsync(ann, System.FirstEdge);
         var bobSocket = await ConnectAsync(bob, System.OtherEdge);
-        // More than what fits into the buffers of the sockets on both sides.
-        var conversation = await SendAsync(annSocket, bob, new string('x', 4000), 0);
+        // 16 MiB: more than what the kernel takes for a connection.
+        const int count = 4_000;
+        var conversation = await SendAsync(annSocket, bob, new string('x', 4000), 0, count);
 
         await bob.DeleteAsync($"/conversations/{conversation}/messages", Cancellation);
-        await bobSocket.ReceiveAsync("conversation", frame => (long?)frame["cleared_seq"] == Messages, Cancellation);
+        await bobSocket.ReceiveAsync("conversation", frame => (long?)frame["cleared_seq"] == count, Cancellation);
         await ann.PostMessageAsync(bob, "later", Cancellation);
 
-        Assert.Equal(Messages + 1, (long?)(await bobSocket.ReceiveAsync("message", frame => (string?)frame["text"] == "later", Cancellation))["seq"]);
+        Assert.Equal(count + 1, (long?)(await bobSocket.ReceiveAsync("message", frame => (string?)frame["text"] == "later", Cancellation))["seq"]);
     }
 
     private async Task<WireSocket[]> ConnectAllAsync(WireUser[] devices) =>
         await Task.WhenAll(devices.Select(device => ConnectAsync(device, System.OtherEdge)));
 
-    /// <summary>Sends as many as are due, and waits until all are stored.</summary>
-    private static async Task<string> SendAsync(WireSocket from, WireUser to, string text, long after)
+    /// <summary>Sends so many, and waits until all are stored.</summary>
+    private static async Task<string> SendAsync(WireSocket from, WireUser to, string text, long after, int count)
     {
         JsonObject sent = [];
         var received = Task.Run(
             async () =>
             {
-                for (var i = 1; i <= Messages; i++)
+                for (var i = 1; i <= count; i++)
                 {
                     sent = await from.ReceiveAnyAsync(Cancellation);
                     Assert.Equal(("sent", after + i), ((string)sent["type"]!, (long?)sent["seq"] ?? 0));
                 }
             },
             Cancellation);
-        for (var i = 0; i < Messages; i++) await from.SendMessageAsync(to, text, Cancellation);
+        for (var i = 0; i < count; i++) await from.SendMessageAsync(to, text, Cancellation);
         await received;
         return (string)sent["conversation_id"]!;
     }

@@ -44,7 +44,8 @@ internal sealed class WireSocket : IAsyncDisposable
     /// <summary>Opens a TCP connection, and nothing more.</summary>
     public static async Task<WireSocket> OpenAsync(Uri address, CancellationToken cancellationToken)
     {
-        var tcp = new TcpClient { NoDelay = true };
+        // Small, so that who does not read is soon felt by the server, and not held by the kernel for megabytes.
+        var tcp = new TcpClient { NoDelay = true, ReceiveBufferSize = 64 * 1024 };
         await tcp.ConnectAsync(address.Host, address.Port, cancellationToken);
         return new(tcp);
     }
