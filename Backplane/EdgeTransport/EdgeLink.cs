@@ -78,7 +78,7 @@ internal sealed class EdgeLink : IAsyncDisposable
                 {
                     if (await StreamAsync(client)) return;
                 }
-                catch (Exception e) when (e is RpcException or IOException or HttpRequestException)
+                catch (Exception e) when (IsBroken(e))
                 {
                     reason = e is RpcException rpc ? rpc.Status.Detail : e.Message;
                 }
@@ -127,7 +127,18 @@ internal sealed class EdgeLink : IAsyncDisposable
             await reports;   // throws what broke the stream
             throw new IOException("the edge ended the stream");
         }
+        catch (Exception e) when (IsBroken(e))
+        {
+            // Reports of this stream must not be taken while the next one goes through what is unconfirmed.
+            await broken.CancelAsync();
+            await Task.WhenAny(reports);
+            throw;
+        }
     }
+
+    // The last is what a write says to a call that the other side has ended in order.
+    private static bool IsBroken(Exception e) =>
+        e is RpcException or IOException or HttpRequestException or InvalidOperationException;
 
     /// <returns>False when nothing came for a long time; the link takes nothing any more then.</returns>
     private async Task<bool> WaitAsync(CancellationToken broken)

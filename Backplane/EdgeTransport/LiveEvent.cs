@@ -21,6 +21,11 @@ public sealed record LiveEvent
     /// <summary>Of a message; 0 for frames that are not entries of a log.</summary>
     public long Seq { get; init; }
 
+    /// <summary>Of a receipt: the positions in its frame. They come over several ways, and may come late.</summary>
+    public long DeliveredSeq { get; init; }
+
+    public long ReadSeq { get; init; }
+
     /// <summary>The connection that caused it and knows already.</summary>
     public ConnectionId? Except { get; init; }
 
@@ -40,6 +45,8 @@ public sealed record LiveEvent
             Frame = UnsafeByteOperations.UnsafeWrap(Frame),
             ConversationId = Conversation.ToBytes(),
             Seq = Seq,
+            DeliveredSeq = DeliveredSeq,
+            ReadSeq = ReadSeq,
             Kind = Kind,
             TraceParent = TraceParent ?? "",
         };
@@ -63,6 +70,8 @@ public sealed record LiveEvent
             Frame = delivery.Frame.Memory,
             Conversation = delivery.ConversationId.ToConversationId(),
             Seq = delivery.Seq,
+            DeliveredSeq = delivery.DeliveredSeq,
+            ReadSeq = delivery.ReadSeq,
             Except = delivery.ExceptConnectionId.IsEmpty ? null : delivery.ExceptConnectionId.ToConnectionId(),
             CloseConnection = delivery.CloseConnectionId.IsEmpty ? null : delivery.CloseConnectionId.ToConnectionId(),
             CloseDevice = delivery.CloseDeviceId.IsEmpty ? null : delivery.CloseDeviceId.ToDeviceId(),

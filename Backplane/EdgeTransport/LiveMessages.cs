@@ -46,6 +46,8 @@ public static class LiveMessages
             Kind = DeliveryKind.Receipt,
             Frame = FrameWriter.Receipt(entry.ConversationId.Span, sender, entry.Seq, entry.Seq, entry.CreatedAtMs),
             Conversation = conversation,
+            DeliveredSeq = entry.Seq,
+            ReadSeq = entry.Seq,
         });
     }
 
@@ -67,6 +69,8 @@ public static class LiveMessages
                 Kind = DeliveryKind.Receipt,
                 Frame = FrameWriter.Receipt(user, advanced),
                 Conversation = conversation,
+                DeliveredSeq = advanced.DeliveredSeq,
+                ReadSeq = advanced.ReadSeq,
             });
         }
 

@@ -15,41 +15,67 @@ public readonly record struct Session(ConnectionId Connection, DeviceId Device, 
 /// newer connection can have.
 /// <para>All methods throw <see cref="RedisException"/> or <see cref="TimeoutException"/> when Redis does not
 /// answer; nothing durable depends on it.</para></summary>
-public sealed class SessionRegistry(IConnectionMultiplexer redis, IOptions<BackplaneOptions> options, TimeProvider time)
+public sealed class SessionRegistry
 {
+    private readonly IConnectionMultiplexer _redis;
+    private readonly IOptions<BackplaneOptions> _options;
+    private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<string, CachedLease> _leases = new(StringComparer.Ordinal);
+
+    // Not zero: what this process registered may not be there.
+    private int _inDoubt;
+
+    public SessionRegistry(IConnectionMultiplexer redis, IOptions<BackplaneOptions> options, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(redis);
+        (_redis, _options, _time) = (redis, options, time);
+        // A Redis that was killed is back within a lease's time, with the lease, and without its last moments.
+        redis.ConnectionRestored += (_, _) => Volatile.Write(ref _inDoubt, 1);
+    }
 
     private readonly record struct CachedLease(EdgeLease? Lease, DateTimeOffset ReadAt);
 
     /// <summary>Registers or renews the edge's lease.</summary>
-    /// <returns>False when the lease had not been there: Redis forgot it, or this is the first; then the edge's
-    /// sessions may be gone too.</returns>
+    /// <returns>False when the edge's sessions may not be registered: the lease had not been there, since Redis forgot
+    /// it or this is the first; Redis was away since the last renewal; or an <see cref="AddAsync"/> failed.</returns>
     public async Task<bool> RenewLeaseAsync(EdgeLease lease)
     {
         ArgumentNullException.ThrowIfNull(lease);
-        var before = await redis.GetDatabase().StringSetAndGetAsync(
-            LeaseKey(lease.EdgeId), lease.Address.AbsoluteUri, options.Value.LeaseTime);
-        return !before.IsNull;
+        var before = await _redis.GetDatabase().StringSetAndGetAsync(
+            LeaseKey(lease.EdgeId), lease.Address.AbsoluteUri, _options.Value.LeaseTime);
+        var inDoubt = Interlocked.Exchange(ref _inDoubt, 0) != 0;
+        if (!before.IsNull) return !inDoubt;
+        // Whoever saw just now that the lease is gone may yet remove what is registered next: once more, next time.
+        Volatile.Write(ref _inDoubt, 1);
+        return false;
     }
 
     /// <summary>Ends the lease: from now on nobody routes to this edge.</summary>
-    public Task EndLeaseAsync(string edgeId) => redis.GetDatabase().KeyDeleteAsync(LeaseKey(edgeId));
+    public Task EndLeaseAsync(string edgeId) => _redis.GetDatabase().KeyDeleteAsync(LeaseKey(edgeId));
 
     /// <summary>Adds a connection.</summary>
     /// <returns>All of the user's sessions, the new one among them, whether their edges live or not.</returns>
     public async Task<IReadOnlyList<Session>> AddAsync(UserId user, Session session)
     {
-        var db = redis.GetDatabase();
-        var key = SessionsKey(user);
-        var added = db.HashSetAsync(key, Field(session.Connection), Value(session));
-        var all = db.HashGetAllAsync(key);
-        await added;
-        return Parse(await all);
+        try
+        {
+            var db = _redis.GetDatabase();
+            var key = SessionsKey(user);
+            var added = db.HashSetAsync(key, Field(session.Connection), Value(session));
+            var all = db.HashGetAllAsync(key);
+            await added;
+            return Parse(await all);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            Volatile.Write(ref _inDoubt, 1);
+            throw;
+        }
     }
 
     /// <summary>Removes a connection. Idempotent.</summary>
     public Task RemoveAsync(UserId user, ConnectionId connection) =>
-        redis.GetDatabase().HashDeleteAsync(SessionsKey(user), Field(connection));
+        _redis.GetDatabase().HashDeleteAsync(SessionsKey(user), Field(connection));
 
     /// <summary>The live sessions of some users, in one round trip; one more when leases must be looked at.</summary>
     /// <param name="users">Distinct.</param>
@@ -57,17 +83,18 @@ public sealed class SessionRegistry(IConnectionMultiplexer redis, IOptions<Backp
     public async Task<IReadOnlyList<Session>[]> FindAsync(IReadOnlyList<UserId> users)
     {
         ArgumentNullException.ThrowIfNull(users);
-        var db = redis.GetDatabase();
+        var db = _redis.GetDatabase();
         var reads = new Task<HashEntry[]>[users.Count];
         for (var i = 0; i < reads.Length; i++) reads[i] = db.HashGetAllAsync(SessionsKey(users[i]));
         var found = new IReadOnlyList<Session>[reads.Length];
         HashSet<string>? stale = null;
-        var fresh = time.GetUtcNow() - options.Value.LeaseCache;
+        var fresh = _time.GetUtcNow() - _options.Value.LeaseCache;
         for (var i = 0; i < reads.Length; i++)
         {
             found[i] = Parse(await reads[i]);
+            // That a lease is gone is looked up each time: an edge that Redis had forgotten comes back under its name.
             foreach (var session in found[i])
-                if (!_leases.TryGetValue(session.EdgeId, out var cached) || cached.ReadAt < fresh)
+                if (!_leases.TryGetValue(session.EdgeId, out var cached) || cached.ReadAt < fresh || cached.Lease is null)
                     (stale ??= new(StringComparer.Ordinal)).Add(session.EdgeId);
         }
 
@@ -91,7 +118,7 @@ public sealed class SessionRegistry(IConnectionMultiplexer redis, IOptions<Backp
         {
             if (FindLease(session.EdgeId) is not null) living.Add(session);
             // What a crashed edge left behind; the field names a connection that can't come back.
-            else redis.GetDatabase().HashDelete(SessionsKey(user), Field(session.Connection), CommandFlags.FireAndForget);
+            else _redis.GetDatabase().HashDelete(SessionsKey(user), Field(session.Connection), CommandFlags.FireAndForget);
         }
 
         return living;
@@ -99,14 +126,14 @@ public sealed class SessionRegistry(IConnectionMultiplexer redis, IOptions<Backp
 
     private async Task ReadLeasesAsync(HashSet<string> edges)
     {
-        var db = redis.GetDatabase();
+        var db = _redis.GetDatabase();
         var reads = new List<(string Edge, Task<RedisValue> Read)>(edges.Count);
         foreach (var edge in edges) reads.Add((edge, db.StringGetAsync(LeaseKey(edge))));
         foreach (var (edge, read) in reads)
         {
             var address = (string?)await read;
             var lease = address is null ? null : new EdgeLease(edge, new Uri(address));
-            _leases[edge] = new(lease, time.GetUtcNow());
+            _leases[edge] = new(lease, _time.GetUtcNow());
         }
 
         // Dead edges must not pile up: ids are never used again.

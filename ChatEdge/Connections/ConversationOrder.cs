@@ -11,6 +11,7 @@ internal sealed class ConversationOrder(int capacity)
     private readonly Dictionary<ConversationId, long> _passed = [];
     private readonly LinkedList<ConversationId> _recent = [];
     private Dictionary<ConversationId, (long After, long Target)>? _missed;
+    private Dictionary<ConversationId, (long Delivered, long Read)>? _receipts;
 
     /// <summary>Something was refused: the connection has to catch up.</summary>
     public bool IsBehind => _missed is not null;
@@ -33,6 +34,25 @@ internal sealed class ConversationOrder(int capacity)
         }
 
         _passed[conversation] = seq;
+    }
+
+    /// <summary>Takes note of a receipt that is about to go out.</summary>
+    /// <returns>False when it says no more than an earlier one did: it was overtaken, and would take a tick back.</returns>
+    public bool Rises(ConversationId conversation, long delivered, long read)
+    {
+        _receipts ??= [];
+        if (_receipts.TryGetValue(conversation, out var shown))
+        {
+            if (delivered <= shown.Delivered && read <= shown.Read) return false;
+        }
+        else if (_receipts.Count >= capacity)
+        {
+            // Rare, and cheap to be wrong about: clients keep the greater position.
+            _receipts.Clear();
+        }
+
+        _receipts[conversation] = (delivered, read);
+        return true;
     }
 
     /// <summary>The last seq that went out, or null when none is remembered.</summary>

@@ -104,7 +104,10 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
             case DeliveryKind.LoggedOut when live.CloseDevice == _identity?.Device:
                 Close(CloseCode.LoggedOut, "the device was logged out");
                 break;
-            case DeliveryKind.Receipt or DeliveryKind.Conversation when !_channel.TrySend(live.Frame):
+            case DeliveryKind.Receipt:
+                DeliverReceipt(live);
+                break;
+            case DeliveryKind.Conversation when !_channel.TrySend(live.Frame):
                 lock (_gate) Order.MissedOther();
                 FellBehind();
                 break;
@@ -164,6 +167,17 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
 
     // Answers are always kept, so whoever asks without reading must be made to wait.
     private ValueTask AfterReply() => _channel.IsBehind ? _channel.FlushAsync() : default;
+
+    private void DeliverReceipt(LiveEvent live)
+    {
+        lock (_gate)
+        {
+            if (!Order.Rises(live.Conversation, live.DeliveredSeq, live.ReadSeq) || _channel.TrySend(live.Frame)) return;
+            Order.MissedOther();
+        }
+
+        FellBehind();
+    }
 
     private void DeliverMessage(LiveEvent live)
     {

@@ -91,6 +91,7 @@ internal sealed class MessageApiLink(
             var batch = new OperationBatch();
             foreach (var (_, operation) in _pending.Where(p => p.Value.WasWritten).OrderBy(p => p.Key))
             {
+                operation.Operation.RepeatedAfterLoss = true;
                 batch.Operations.Add(operation.Operation);
                 if (batch.Operations.Count < Batch) continue;
                 await call.RequestStream.WriteAsync(batch, broken.Token);

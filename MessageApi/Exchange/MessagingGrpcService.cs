@@ -104,7 +104,7 @@ internal sealed class MessagingGrpcService(
             switch (operation.KindCase)
             {
                 case Operation.KindOneofCase.Advance:
-                    result.Advanced = await AdvanceAsync(operation.Advance);
+                    result.Advanced = await AdvanceAsync(operation.Advance, operation.RepeatedAfterLoss);
                     break;
                 default:
                     result.Fault = Error.Invalid("an operation of a kind that this version does not know").ToFault();
@@ -134,12 +134,12 @@ internal sealed class MessagingGrpcService(
             operation.TraceParent.Length == 0 ? null : operation.TraceParent);
     }
 
-    private Task<AdvanceResult> AdvanceAsync(Advance advance)
+    private Task<AdvanceResult> AdvanceAsync(Advance advance, bool isRepeated)
     {
         var positions = new List<NewPosition>(advance.Positions.Count);
         foreach (var position in advance.Positions)
             positions.Add(new(position.ConversationId.ToConversationId(), position.DeliveredSeq, position.ReadSeq));
-        return receipts.AdvanceAsync(advance.UserId.ToUserId(), positions, advance.AnswerHeld, CancellationToken.None);
+        return receipts.AdvanceAsync(advance.UserId.ToUserId(), positions, advance.AnswerHeld, isRepeated, CancellationToken.None);
     }
 
     private static async Task WriteAsync(

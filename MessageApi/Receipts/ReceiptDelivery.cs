@@ -11,7 +11,7 @@ internal sealed class ReceiptDelivery(ReceiptService receipts, LiveEvents live)
     /// <summary>What holds now, with the user's summary; or why the position was refused.</summary>
     public async Task<Outcome<Advanced>> AdvanceAsync(UserId user, NewPosition position, CancellationToken cancellationToken)
     {
-        var advanced = (await receipts.AdvanceAsync(user, [position], withSummaries: true, cancellationToken)).Advanced[0];
+        var advanced = (await receipts.AdvanceAsync(user, [position], withSummaries: true, isRepeated: false, cancellationToken)).Advanced[0];
         if (advanced.Fault is { } fault) return Faults.ToError(fault);
         LiveMessages.RouteReceipt(live, user, advanced, null);
         return advanced;

@@ -13,21 +13,23 @@ internal sealed class ReceiptService(IMessageStore store, ActivityMarks marks, T
     /// <param name="user">Whose.</param>
     /// <param name="positions">The highest of each conversation counts.</param>
     /// <param name="withSummaries">Also give the user's summary where nothing moved.</param>
+    /// <param name="isRepeated">An earlier try may have taken effect without anybody having been told: what is held by
+    /// now counts as moved by this one.</param>
     /// <param name="cancellationToken">Stops waiting, not the write.</param>
     public async Task<AdvanceResult> AdvanceAsync(
-        UserId user, IReadOnlyList<NewPosition> positions, bool withSummaries, CancellationToken cancellationToken)
+        UserId user, IReadOnlyList<NewPosition> positions, bool withSummaries, bool isRepeated, CancellationToken cancellationToken)
     {
         positions = Distinct(positions);
         var now = time.GetUtcNow();
         var outcomes = await store.AdvanceAsync(user, positions, now, cancellationToken);
         var result = new AdvanceResult();
         for (var i = 0; i < outcomes.Count; i++)
-            result.Advanced.Add(await ToWireAsync(user, positions[i], outcomes[i], now, withSummaries, cancellationToken));
+            result.Advanced.Add(await ToWireAsync(user, positions[i], outcomes[i], now, withSummaries, isRepeated, cancellationToken));
         return result;
     }
 
     private async ValueTask<Advanced> ToWireAsync(UserId user, NewPosition position, AdvanceOutcome outcome,
-        DateTimeOffset now, bool withSummaries, CancellationToken cancellationToken)
+        DateTimeOffset now, bool withSummaries, bool isRepeated, CancellationToken cancellationToken)
     {
         var conversation = position.Conversation;
         var advanced = new Advanced { ConversationId = conversation.ToBytes(), AtMs = now.ToUnixTimeMilliseconds() };
@@ -37,8 +39,8 @@ internal sealed class ReceiptService(IMessageStore store, ActivityMarks marks, T
             return advanced;
         }
 
-        advanced.Moved = outcome.Status == AdvanceStatus.Moved;
-        advanced.ReadMoved = outcome.ReadMoved;
+        advanced.Moved = outcome.Status == AdvanceStatus.Moved || isRepeated;
+        advanced.ReadMoved = outcome.ReadMoved || (isRepeated && position.ReadSeq > 0);
         advanced.DeliveredSeq = outcome.Member!.DeliveredSeq;
         advanced.ReadSeq = outcome.Member.ReadSeq;
         if (advanced.Moved && await store.GetConversationAsync(conversation, cancellationToken) is { } state)
@@ -48,7 +50,7 @@ internal sealed class ReceiptService(IMessageStore store, ActivityMarks marks, T
                 advanced.Others.Add(member.ToBytes());
                 marks.Add(member);
             }
-        if ((outcome.ReadMoved || withSummaries) && await store.GetViewAsync(conversation, user, cancellationToken) is { } view)
+        if ((advanced.ReadMoved || withSummaries) && await store.GetViewAsync(conversation, user, cancellationToken) is { } view)
             advanced.Summary = view.ToWire(user);
         return advanced;
     }

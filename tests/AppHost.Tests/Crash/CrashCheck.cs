@@ -116,8 +116,13 @@ internal sealed class CrashCheck(CrashLoad load)
         from device in conversation.Members
         let seen = device.Look(conversation.Id, holding => holding.Others)
         let due = new Others(conversation.Head, ReadBy(conversation, other => other != device.Account.UserId))
-        where seen != due
+        where seen.DeliveredSeq < LastOf(device, conversation, due.DeliveredSeq) || seen.ReadSeq < LastOf(device, conversation, due.ReadSeq)
+            || seen.DeliveredSeq > due.DeliveredSeq || seen.ReadSeq > due.ReadSeq
         select $"{device.Name} saw {seen} where {due} is due in {conversation.Id}";
+
+    /// <summary>The user's last message up to a seq: a tick says something of his own messages alone.</summary>
+    private static long LastOf(CrashClient device, Conversation conversation, long upTo) =>
+        conversation.History.LastOrDefault(entry => entry.SenderId == device.Account.UserId && entry.Seq <= upTo)?.Seq ?? 0;
 
     /// <summary>How far a member has read: what was confirmed to his devices, and his own last message.</summary>
     private static long ReadBy(Conversation conversation, Func<string, bool> user)

@@ -7,7 +7,7 @@ namespace WhatsAspire.AppHost.Tests.Crash;
 internal sealed partial class CrashClient
 {
     private static readonly TimeSpan PullTimeout = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(12);
 
     // How far the user wants each conversation read, and when that was last asked for.
     private readonly Dictionary<string, long> _reads = [];
@@ -55,7 +55,8 @@ internal sealed partial class CrashClient
                 break;
             case "error" when frame.Retryable:
                 _ledger.CountRefused();
-                _outbox.Refused(frame.Ref);
+                if (!_outbox.Refused(frame.Ref))
+                    foreach (var holding in _holdings.Values) holding.Acked = 0;
                 break;
             case "error":
                 _ledger.Fault($"{Name}: error {frame.Code} for '{frame.Ref}': {frame.Message}");

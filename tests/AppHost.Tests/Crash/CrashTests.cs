@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 
 namespace WhatsAspire.AppHost.Tests.Crash;
@@ -62,14 +63,17 @@ public sealed class CrashTests(CrashSystem shared) : IClassFixture<CrashSystem>
             ? given : Random.Shared.Next(1 << 30);
         var system = await shared.SystemAsync(Cancellation);
         await using var load = await CrashLoad.StartAsync(() => shared.Address, seed, Cancellation);
+        var began = Stopwatch.GetTimestamp();
+        var died = TimeSpan.Zero;
         try
         {
             await die(system, load, new Random(seed));
+            died = Stopwatch.GetElapsedTime(began);
             await load.FinishAsync(Cancellation);
         }
         finally
         {
-            var counts = $"seed {seed}: {load.Ledger}";
+            var counts = $"seed {seed}: deaths in {died.TotalSeconds:F0} s, everything in {Stopwatch.GetElapsedTime(began).TotalSeconds:F0} s; {load.Ledger}";
             TestContext.Current.SendDiagnosticMessage(counts);
             TestContext.Current.TestOutputHelper?.WriteLine(counts);
         }

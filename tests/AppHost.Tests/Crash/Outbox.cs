@@ -8,7 +8,8 @@ internal sealed class Outbox(Ledger ledger)
     /// <summary>As many may wait for their answer; the rest is not even written.</summary>
     private const int Window = 100;
 
-    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(4);
+    /// <summary>Longer than an edge holds a message for a service that is away, before it says so.</summary>
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(12);
 
     // In the order in which they were written.
     private readonly OrderedDictionary<string, Waiting> _waiting = [];
@@ -47,10 +48,12 @@ internal sealed class Outbox(Ledger ledger)
     }
 
     /// <summary>The server could not take it now.</summary>
-    public void Refused(string? clientMessageId)
+    /// <returns>False when it is no message of this outbox.</returns>
+    public bool Refused(string? clientMessageId)
     {
-        if (clientMessageId is not null && _waiting.TryGetValue(clientMessageId, out var waiting))
-            _waiting[clientMessageId] = waiting with { WrittenAt = 0 };
+        if (clientMessageId is null || !_waiting.TryGetValue(clientMessageId, out var waiting)) return false;
+        _waiting[clientMessageId] = waiting with { WrittenAt = 0 };
+        return true;
     }
 
     /// <summary>The connection is over: on the next one everything is written again.</summary>
