@@ -18,7 +18,8 @@ public sealed record LiveEvent
     /// <summary>What keeps events in order: those of one conversation are handed over in the order routed.</summary>
     public ConversationId Conversation { get; init; }
 
-    /// <summary>Of a message; 0 for frames that are not entries of a log.</summary>
+    /// <summary>Of a message its seq. Of a receipt the sum of its two watermarks: neither ever falls, so of two receipts
+    /// of one user the one with the smaller sum is the older. 0 for everything else.</summary>
     public long Seq { get; init; }
 
     /// <summary>The connection that caused it and knows already.</summary>

@@ -43,6 +43,7 @@ public static class LiveMessages
             Kind = DeliveryKind.Receipt,
             Frame = FrameWriter.Receipt(entry.ConversationId.Span, sender, entry.Seq, entry.Seq, entry.CreatedAtMs),
             Conversation = conversation,
+            Seq = 2 * entry.Seq,
         });
     }
 
@@ -64,6 +65,7 @@ public static class LiveMessages
                 Kind = DeliveryKind.Receipt,
                 Frame = FrameWriter.Receipt(user, advanced),
                 Conversation = conversation,
+                Seq = advanced.DeliveredSeq + advanced.ReadSeq,
             });
         }
 

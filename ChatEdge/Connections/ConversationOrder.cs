@@ -10,6 +10,7 @@ internal sealed class ConversationOrder(int capacity)
 {
     private readonly Dictionary<ConversationId, long> _passed = [];
     private readonly LinkedList<ConversationId> _recent = [];
+    private Dictionary<ConversationId, long>? _receipts;
     private Dictionary<ConversationId, (long After, long Target)>? _missed;
 
     /// <summary>Something was refused: the connection has to catch up.</summary>
@@ -33,6 +34,18 @@ internal sealed class ConversationOrder(int capacity)
         }
 
         _passed[conversation] = seq;
+    }
+
+    /// <summary>Remembers the sum of a receipt's watermarks.</summary>
+    /// <returns>False when it is not more than that of one that went out before.</returns>
+    public bool TryPassReceipt(ConversationId conversation, long sum)
+    {
+        _receipts ??= [];
+        if (_receipts.TryGetValue(conversation, out var last) && sum <= last) return false;
+        // Two that pass each other are a moment apart: forgetting all of them now and then does no harm.
+        if (_receipts.Count >= capacity) _receipts.Clear();
+        _receipts[conversation] = sum;
+        return true;
     }
 
     /// <summary>The last seq that went out, or null when none is remembered.</summary>

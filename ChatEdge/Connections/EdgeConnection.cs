@@ -104,6 +104,8 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
             case DeliveryKind.LoggedOut when live.CloseDevice == _identity?.Device:
                 Close(CloseCode.LoggedOut, "the device was logged out");
                 break;
+            case DeliveryKind.Receipt when IsOldReceipt(live):
+                break;
             case DeliveryKind.Receipt or DeliveryKind.Conversation when !_channel.TrySend(live.Frame):
                 lock (_gate) Order.MissedOther();
                 FellBehind();
@@ -164,6 +166,12 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
 
     // Answers are always kept, so whoever asks without reading must be made to wait.
     private ValueTask AfterReply() => _channel.IsBehind ? _channel.FlushAsync() : default;
+
+    // Those that devices on two edges caused may pass each other on the way here, and ticks only go forward.
+    private bool IsOldReceipt(LiveEvent live)
+    {
+        lock (_gate) return !Order.TryPassReceipt(live.Conversation, live.Seq);
+    }
 
     private void DeliverMessage(LiveEvent live)
     {
