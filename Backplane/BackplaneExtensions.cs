@@ -25,6 +25,8 @@ public static class BackplaneExtensions
         {
             redis.AbortOnConnectFail = false;
             redis.BacklogPolicy = StackExchange.Redis.BacklogPolicy.FailFast;
+            // By default it waits 5 s and more, for a Redis that is back after one.
+            redis.ReconnectRetryPolicy = new StackExchange.Redis.LinearRetry(250);
             redis.AsyncTimeout = 1000;
         });
         builder.Services.TryAddSingleton(TimeProvider.System);
