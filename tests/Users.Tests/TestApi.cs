@@ -43,7 +43,8 @@ internal sealed class TestApi : IAsyncDisposable
         var own = folder is null ? new TestFolder() : null;
         time ??= new(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
         var revocations = new RecordedRevocations();
-        var builder = WebApplication.CreateSlimBuilder();
+        // Its own content root: the settings file of the service, which is beside the tests, is not for them.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = (folder ?? own)!.Path });
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["Storage:Path"] = (folder ?? own)!.Path,
