@@ -48,7 +48,7 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     }
 
     /// <summary>The longest that a start may take.</summary>
-    public static TimeSpan StartTimeout { get; } = TimeSpan.FromSeconds(90);
+    public static TimeSpan StartTimeout { get; } = TimeSpan.FromSeconds(180);
 
     /// <summary>The built program.</summary>
     public static string Program { get; } = Path.GetFullPath(typeof(AppHostProcess).Assembly
@@ -193,7 +193,7 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     public async Task<int> StopAsync(bool interrupt = false, CancellationToken cancellationToken = default)
     {
         LinuxProcesses.Signal(_process.Id, interrupt ? LinuxProcesses.SigInt : LinuxProcesses.SigTerm);
-        await _process.WaitForExitAsync(cancellationToken).WaitAsync(TimeSpan.FromSeconds(40), cancellationToken);
+        await _process.WaitForExitAsync(cancellationToken).WaitAsync(TimeSpan.FromSeconds(120), cancellationToken);
         return _process.ExitCode;
     }
 

@@ -4,7 +4,7 @@ namespace WhatsAspire.AppHost.Tests.Crash;
 internal sealed class CrashCheck(CrashLoad load)
 {
     /// <summary>Longer than an edge takes to find, by its activity check, what another one did not deliver.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     private readonly Ledger _ledger = load.Ledger;
     private readonly Dictionary<string, Conversation> _conversations = [];

@@ -8,7 +8,7 @@ internal sealed class CrashLoad : IAsyncDisposable
     private const double PerSecond = 40;
     private const double PerSecondToAbsent = 10;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     private readonly Rest _rest;
     private readonly List<CrashClient> _talkers = [];

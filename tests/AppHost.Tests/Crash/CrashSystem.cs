@@ -23,7 +23,7 @@ public sealed class CrashSystem : IAsyncDisposable
         var system = await SystemAsync(cancellationToken);
         if (kill) await system.KillAppHostAsync(cancellationToken);
         else Assert.Equal(0, await system.StopAsync(cancellationToken: cancellationToken));
-        await system.GoneAsync(TimeSpan.FromSeconds(20), cancellationToken);
+        await system.GoneAsync(TimeSpan.FromSeconds(60), cancellationToken);
         await system.DisposeAsync();
         _system = null;
         await SystemAsync(cancellationToken);

@@ -12,7 +12,7 @@ public sealed class CrashTests(CrashSystem shared) : IClassFixture<CrashSystem>
 {
     private static readonly string[] Edge = ["chat-edge"];
     private static readonly string[] MessageApi = ["message-api"];
-    private static readonly TimeSpan ComesBack = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan ComesBack = TimeSpan.FromSeconds(90);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

@@ -17,7 +17,7 @@ namespace WhatsAspire.AppHost.Tests.Wire;
 internal sealed class WireSocket : IAsyncDisposable
 {
     /// <summary>How long a frame is waited for: many times what it takes, for machines that are busy.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
 
     /// <summary>A JSON that leaves letters as they are.</summary>
     public static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
