@@ -33,6 +33,13 @@ internal static partial class LinuxProcesses
 
     private const int NoSuchProcess = 3;
 
+    /// <summary>Whether this process, and so every child of it, was started with SIGINT ignored.</summary>
+    public static bool IgnoresInterrupts()
+    {
+        var ignored = File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal));
+        return (Convert.ToUInt64(ignored["SigIgn:".Length..].Trim(), 16) & (1UL << (SigInt - 1))) != 0;
+    }
+
     /// <summary>The living processes whose environment has the variable with this value.</summary>
     public static IReadOnlyList<SystemProcess> With(string variable, string value)
     {
