@@ -48,6 +48,19 @@ public sealed class ConversationOrderTests
     }
 
     [Fact]
+    [Trait("Requirement", "R4")]
+    public void A_receipt_that_was_overtaken_says_nothing_new()
+    {
+        var order = new ConversationOrder(16);
+        Assert.True(order.Rises(A, 5, 3));
+        Assert.False(order.Rises(A, 5, 3));
+        Assert.False(order.Rises(A, 4, 2));
+        Assert.True(order.Rises(A, 5, 4));
+        Assert.True(order.Rises(A, 6, 4));
+        Assert.True(order.Rises(B, 1, 1));
+    }
+
+    [Fact]
     public void Memory_is_bounded_and_what_does_not_fit_still_keeps_the_connection_behind()
     {
         var order = new ConversationOrder(16);

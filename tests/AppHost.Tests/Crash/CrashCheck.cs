@@ -17,8 +17,8 @@ internal sealed class CrashCheck(CrashLoad load)
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         await ReadHistoriesAsync(cancellationToken);
-        CheckPromises();
-        _ledger.Check("History against promises");
+        var (lost, doubled) = CheckPromises();
+        _ledger.Check($"History against promises, of which {lost} are lost and {doubled} kept twice");
 
         await _ledger.UntilAsync(() => !Incomplete().Any(), Patience,
             () => $"all messages on all devices; missing: {string.Join("; ", Incomplete())}", cancellationToken);
@@ -45,8 +45,9 @@ internal sealed class CrashCheck(CrashLoad load)
             }
     }
 
-    private void CheckPromises()
+    private (int Lost, int Doubled) CheckPromises()
     {
+        var (lost, doubled) = (0, 0);
         var found = new HashSet<string>();
         foreach (var conversation in _conversations.Values)
         {
@@ -56,18 +57,29 @@ internal sealed class CrashCheck(CrashLoad load)
                 var where = $"seq {entry.Seq} of {conversation.Id}";
                 if (entry.Seq != (last?.Seq ?? 0) + 1) _ledger.Fault($"history: {where} follows {last?.Seq ?? 0}");
                 if (last is not null && entry.CreatedAt < last.CreatedAt) _ledger.Fault($"history: {where} is older than the one before");
-                if (!found.Add(entry.ClientMessageId!)) _ledger.Fault($"history: {entry.ClientMessageId} is there twice, the second time at {where}");
+                if (!found.Add(entry.ClientMessageId!))
+                {
+                    doubled++;
+                    _ledger.Fault($"history: {entry.ClientMessageId} is there twice, the second time at {where}");
+                }
+
                 if (!_ledger.Meant.TryGetValue(entry.ClientMessageId!, out var meant)) _ledger.Fault($"history: nobody has sent {where}");
                 else if (meant.Text != entry.Text || meant.Sender != entry.SenderId) _ledger.Fault($"history: {where} is not what was sent");
-                var is_ = new Promise(entry.ConversationId!, entry.Seq, entry.MessageId!, entry.CreatedAt);
-                if (_ledger.Promised.TryGetValue(entry.ClientMessageId!, out var promised) && promised != is_)
-                    _ledger.Fault($"history: {entry.ClientMessageId} was promised as {promised}, and is {is_}");
+                var stored = new Promise(entry.ConversationId!, entry.Seq, entry.MessageId!, entry.CreatedAt);
+                if (_ledger.Promised.TryGetValue(entry.ClientMessageId!, out var promised) && promised != stored)
+                    _ledger.Fault($"history: {entry.ClientMessageId} was promised as {promised}, and is {stored}");
                 last = entry;
             }
         }
 
         foreach (var (id, promised) in _ledger.Promised)
-            if (!found.Contains(id)) _ledger.Fault($"history: {id} is lost, which was promised as {promised}");
+            if (!found.Contains(id))
+            {
+                lost++;
+                _ledger.Fault($"history: {id} is lost, which was promised as {promised}");
+            }
+
+        return (lost, doubled);
     }
 
     private IEnumerable<string> Incomplete() =>

@@ -145,9 +145,11 @@ internal sealed partial class CrashClient : IAsyncDisposable
             {
                 await ConnectAsync(stop);
             }
-            catch (Exception end) when (end is WebSocketException or IOException or OperationCanceledException or HttpRequestException)
+            catch (Exception end) when (end is WebSocketException or IOException or OperationCanceledException or HttpRequestException
+                or ObjectDisposedException)
             {
-                // What a client of a server that is killed must expect: it comes back.
+                // What a client of a server that is killed must expect: it comes back. The last is what an aborted socket
+                // says to the part of the connection that is just about to write.
             }
             catch (Exception bug)
             {
