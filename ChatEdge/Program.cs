@@ -12,4 +12,4 @@ var app = builder.Build();
 app.MapConnections();
 app.MapDefaultEndpoints();
 app.MapRestProxy();
-app.Run();
+return await app.RunServiceAsync();

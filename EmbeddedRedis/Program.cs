@@ -18,4 +18,4 @@ builder.Services.AddOptions<EmbeddedRedisOptions>()
     .ValidateOnStart();
 builder.Services.AddSingleton<IValidateOptions<EmbeddedRedisOptions>, EmbeddedRedisOptionsValidator>();
 builder.Services.AddHostedService<EmbeddedRedisServer>();
-await builder.Build().RunAsync();
+return await builder.Build().RunServiceAsync();

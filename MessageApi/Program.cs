@@ -18,4 +18,4 @@ app.UseForwardedHeaders();
 app.MapUsers();
 app.MapMessaging();
 app.MapDefaultEndpoints();
-app.Run();
+return await app.RunServiceAsync();

@@ -58,6 +58,8 @@ internal sealed class WebSocketChannel(IDuplexPipe transport, Action abort, int 
                     {
                         Close(fault.Code, fault.Reason);
                         await FlushAsync();
+                        _input.AdvanceTo(read.Buffer.End);
+                        await DiscardAsync();
                         return;
                     }
 
@@ -136,6 +138,18 @@ internal sealed class WebSocketChannel(IDuplexPipe transport, Action abort, int 
             if (!_writing || _finished) return ValueTask.CompletedTask;
             _drained ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
             return new(_drained.Task);
+        }
+    }
+
+    /// <summary>Reads on, without a look at what comes: a socket that is closed with something unread is reset, and
+    /// takes the close frame with it. The peer shows no life by it, so the owner ends this when it takes too long.</summary>
+    private async Task DiscardAsync()
+    {
+        while (true)
+        {
+            var read = await _input.ReadAsync();
+            _input.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted) return;
         }
     }
 

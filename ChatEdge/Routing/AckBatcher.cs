@@ -6,9 +6,10 @@ using WhatsAspire.Contracts.Messaging.V1;
 
 namespace WhatsAspire.ChatEdge.Routing;
 
-/// <summary>Joins the acks of all connections: while one round of them is with MessageApi the next collects, one
-/// position for each user and conversation. What is lost with the edge is acked again by the clients, who compare the
-/// summaries of the next sync with what they hold.</summary>
+/// <summary>Joins the acks of each connection: while one round of them is with MessageApi the next collects, one
+/// position for each conversation. Those of a user's several connections stay apart: one that is refused must not take
+/// another with it. What is lost with the edge is acked again by the clients, who compare the summaries of the next
+/// sync with what they hold.</summary>
 internal sealed class AckBatcher(MessageApiLink api, LiveEvents live, TimeProvider time) : BackgroundService
 {
     // Positions per round; what comes on top waits for the next. And the most that may wait at all.
@@ -17,15 +18,15 @@ internal sealed class AckBatcher(MessageApiLink api, LiveEvents live, TimeProvid
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _signal = new(0, 1);
-    private Dictionary<(UserId User, ConversationId Conversation), (long Seq, EdgeConnection From)> _waiting = [];
+    private Dictionary<(EdgeConnection From, ConversationId Conversation), (UserId User, long Seq)> _waiting = [];
 
     /// <summary>Takes a position, without waiting.</summary>
     public void Add(UserId user, ConversationId conversation, long seq, EdgeConnection from)
     {
         lock (_gate)
         {
-            if (_waiting.TryGetValue((user, conversation), out var known) ? known.Seq >= seq : _waiting.Count >= Capacity) return;
-            _waiting[(user, conversation)] = (seq, from);
+            if (_waiting.TryGetValue((from, conversation), out var known) ? known.Seq >= seq : _waiting.Count >= Capacity) return;
+            _waiting[(from, conversation)] = (user, seq);
             if (_signal.CurrentCount == 0) _signal.Release();
         }
     }
@@ -48,7 +49,7 @@ internal sealed class AckBatcher(MessageApiLink api, LiveEvents live, TimeProvid
         }
     }
 
-    private Dictionary<(UserId User, ConversationId Conversation), (long Seq, EdgeConnection From)> Take()
+    private Dictionary<(EdgeConnection From, ConversationId Conversation), (UserId User, long Seq)> Take()
     {
         lock (_gate)
         {
@@ -59,14 +60,14 @@ internal sealed class AckBatcher(MessageApiLink api, LiveEvents live, TimeProvid
     }
 
     private async Task<bool> SendAsync(
-        KeyValuePair<(UserId User, ConversationId Conversation), (long Seq, EdgeConnection From)>[] round, CancellationToken stopping)
+        KeyValuePair<(EdgeConnection From, ConversationId Conversation), (UserId User, long Seq)>[] round, CancellationToken stopping)
     {
         var done = new RoundEnd(round.Length);
-        foreach (var (key, (seq, from)) in round)
+        foreach (var (key, (user, seq)) in round)
         {
-            var advance = new Advance { UserId = key.User.ToBytes() };
+            var advance = new Advance { UserId = user.ToBytes() };
             advance.Positions.Add(new Position { ConversationId = key.Conversation.ToBytes(), DeliveredSeq = seq });
-            await api.SubmitAsync(new PendingAck(this, done, key.User, key.Conversation, seq, from, advance));
+            await api.SubmitAsync(new PendingAck(this, done, user, key.Conversation, seq, key.From, advance));
         }
 
         return await done.Task.WaitAsync(stopping);

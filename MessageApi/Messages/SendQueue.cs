@@ -125,7 +125,7 @@ internal sealed class SendQueue(
                 var checkedShape = await CheckAsync(waiting.Command);
                 if (checkedShape.Error is { } error)
                 {
-                    waiting.Answer(error);
+                    await RefuseAsync(waiting, error);
                     continue;
                 }
 
@@ -148,6 +148,27 @@ internal sealed class SendQueue(
             foreach (var waiting in batch)
                 waiting.Answer(Error.Unavailable("the message could not be stored; send it again, it will be stored once"));
         }
+    }
+
+    /// <summary>Answers a send that is not allowed now. If it was allowed once and is only repeated, the first answer
+    /// holds: its sender must not believe that a stored message was refused.</summary>
+    private async Task RefuseAsync(Waiting waiting, Error error)
+    {
+        var command = waiting.Command;
+        if (error.Code == ErrorCode.Blocked)
+        {
+            var conversation = command.To is { } to ? ConversationId.Direct(command.Sender, to) : command.Conversation.GetValueOrDefault();
+            var hash = Hash(conversation, EntryKind.Text, command.Text.Span, command.ReplyTo);
+            var sent = await store.FindSentAsync(command.Sender, command.ClientMessageId, hash, CancellationToken.None);
+            if (sent is { Status: AppendStatus.Duplicate }
+                && await access.FindAsync(conversation, command.Sender, CancellationToken.None) is { } shape)
+            {
+                Answer(waiting, shape, sent);
+                return;
+            }
+        }
+
+        waiting.Answer(error);
     }
 
     private async ValueTask<Outcome<ConversationShape>> CheckAsync(SendCommand command)

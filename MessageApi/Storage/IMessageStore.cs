@@ -34,6 +34,16 @@ public interface IMessageStore
     Task<IReadOnlyList<AppendOutcome>> AppendAsync(
         ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken);
 
+    /// <summary>What <see cref="AppendAsync"/> would answer for an entry that was stored before, without appending one
+    /// that was not.</summary>
+    /// <param name="sender">The entry's sender.</param>
+    /// <param name="clientMessageId">1 to <see cref="Limits.ClientMessageIdLength"/> UTF-16 units.</param>
+    /// <param name="contentHash">As <see cref="NewEntry.ContentHash"/>.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <returns>A duplicate, a conflict, or null: the client message id is not in use.</returns>
+    ValueTask<AppendOutcome?> FindSentAsync(
+        UserId sender, string clientMessageId, ulong contentHash, CancellationToken cancellationToken);
+
     /// <summary>Kind, members and head; null when nothing was ever appended.</summary>
     ValueTask<ConversationState?> GetConversationAsync(ConversationId conversation, CancellationToken cancellationToken);
 

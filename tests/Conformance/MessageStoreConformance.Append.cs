@@ -120,6 +120,22 @@ public abstract partial class MessageStoreConformance
     }
 
     [Fact]
+    [Trait("Requirement", "R2")]
+    public async Task What_a_repeated_append_would_answer_can_be_asked_without_appending()
+    {
+        var entry = Text(Alice, "once", key: "k");
+        Assert.Null(await Store.FindSentAsync(Alice, "k", entry.ContentHash, Token));
+        Assert.Null(await Store.GetConversationAsync(Chat.Id, Token));
+        var first = await AppendAsync(entry);
+        Same(first with { Status = AppendStatus.Duplicate, SenderReadBefore = 1 },
+            await Store.FindSentAsync(Alice, "k", entry.ContentHash, Token));
+        Same(first with { Status = AppendStatus.Conflict, SenderReadBefore = 1 },
+            await Store.FindSentAsync(Alice, "k", entry.ContentHash + 1, Token));
+        Assert.Null(await Store.FindSentAsync(Bob, "k", entry.ContentHash, Token));
+        Assert.Single(await LogAsync());
+    }
+
+    [Fact]
     public async Task Another_sender_may_use_the_same_client_message_id()
     {
         Assert.Equal(AppendStatus.Appended, (await AppendAsync(Text(Alice, "a", key: "k"))).Status);

@@ -90,6 +90,9 @@ public abstract partial class MessageStoreConformance
                     {
                         var id = Pick(_sent).Entry.Id;
                         await BothAsync(async s => await s.FindAsync(id, Token));
+                        var sent = Pick(_sent).Entry;
+                        var hash = Chance(3) ? 1 : sent.ContentHash;
+                        await BothAsync(async s => await s.FindSentAsync(sent.Sender, sent.ClientMessageId, hash, Token));
                     }
 
                     break;

@@ -26,6 +26,15 @@ public sealed class ModelStore : IMessageStore
         }
     }
 
+    public ValueTask<AppendOutcome?> FindSentAsync(
+        UserId sender, string clientMessageId, ulong contentHash, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return new(Known(sender, clientMessageId, contentHash));
+        }
+    }
+
     public ValueTask<ConversationState?> GetConversationAsync(ConversationId conversation, CancellationToken cancellationToken)
     {
         lock (_lock)
@@ -161,15 +170,15 @@ public sealed class ModelStore : IMessageStore
         }
     }
 
+    private AppendOutcome? Known(UserId sender, string clientMessageId, ulong contentHash) =>
+        _keys.TryGetValue((sender, clientMessageId), out var known)
+            ? new(known.Hash == contentHash ? AppendStatus.Duplicate : AppendStatus.Conflict,
+                _conversations[known.Conversation].Log[(int)known.Seq - 1], Find(known.Conversation, sender)?.State.ReadSeq ?? 0)
+            : null;
+
     private AppendOutcome Append(ConversationShape shape, NewEntry entry)
     {
-        if (_keys.TryGetValue((entry.Sender, entry.ClientMessageId), out var known))
-        {
-            var status = known.Hash == entry.ContentHash ? AppendStatus.Duplicate : AppendStatus.Conflict;
-            return new(status, _conversations[known.Conversation].Log[(int)known.Seq - 1],
-                Find(known.Conversation, entry.Sender)?.State.ReadSeq ?? 0);
-        }
-
+        if (Known(entry.Sender, entry.ClientMessageId, entry.ContentHash) is { } known) return known;
         if (!_conversations.TryGetValue(shape.Id, out var chat)) _conversations.Add(shape.Id, chat = new(shape));
         var last = chat.Log.LastOrDefault();
         var at = last is null || entry.CreatedAt > last.CreatedAt ? entry.CreatedAt : last.CreatedAt;

@@ -51,7 +51,7 @@ internal sealed class CommitBatch : IDisposable
         var isNew = pending is null;
         if (pending is null)
         {
-            CheckShape(shape);
+            StoreArguments.CheckShape(shape);
             pending = new(ConversationRow.New(shape));
         }
 
@@ -156,16 +156,6 @@ internal sealed class CommitBatch : IDisposable
     public void Purged(byte[] key) => _rows.Delete(key, _engine.Purge);
 
     public void Dispose() => _rows.Dispose();
-
-    private static void CheckShape(ConversationShape shape)
-    {
-        var members = shape.Members;
-        if (shape.Kind != ConversationKind.Direct)
-            throw new ArgumentException($"a conversation of kind {shape.Kind} cannot be stored", nameof(shape));
-        if (members.Count is not (1 or 2) || (members.Count == 2 && members[0] == members[1])
-            || shape.Id != ConversationId.Direct(members[0], members[^1]))
-            throw new ArgumentException("a direct conversation has one or two different members, and the id that follows from them", nameof(shape));
-    }
 
     /// <summary>Decides what becomes of each entry. May fail; changes nothing.</summary>
     private void Plan(PendingConversation pending, IReadOnlyList<NewEntry> entries)

@@ -19,6 +19,17 @@ internal static class Rows
         return engine.Get(engine.Messages, Keys.Of(id.Value, key)) is { } row ? EntryPlace.Read(row) : null;
     }
 
+    public static AppendOutcome? Sent(RocksEngine engine, UserId sender, string clientMessageId, ulong contentHash)
+    {
+        Span<byte> key = stackalloc byte[Keys.DedupMaxLength];
+        if (engine.Get(engine.Dedup, Keys.Dedup(sender, clientMessageId, key)) is not { } found) return null;
+        var row = DedupRow.Read(found);
+        var entry = Entry(engine, row.Place)
+            ?? throw new InvalidDataException($"the log of {row.Place.Conversation} lacks its entry {row.Place.Seq}");
+        var status = row.ContentHash == contentHash ? AppendStatus.Duplicate : AppendStatus.Conflict;
+        return new(status, entry, Conversation(engine, row.Place.Conversation)?.Find(sender)?.ReadSeq ?? 0);
+    }
+
     public static LogEntry? Entry(RocksEngine engine, EntryPlace place)
     {
         Span<byte> key = stackalloc byte[Keys.LogLength];

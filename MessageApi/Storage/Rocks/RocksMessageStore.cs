@@ -8,9 +8,6 @@ namespace WhatsAspire.MessageApi.Storage.Rocks;
 /// <see cref="GroupCommit"/>; reads go to RocksDB directly, on the caller's thread.</summary>
 public sealed class RocksMessageStore : IMessageStore, IAsyncDisposable
 {
-    private const int AppendLimit = 256;
-    private const int AdvanceLimit = 500;
-    private const int ReadLimit = 1_000;
     private readonly GroupCommit _commits;
     private readonly StorePurge _purge;
 
@@ -41,34 +38,24 @@ public sealed class RocksMessageStore : IMessageStore, IAsyncDisposable
     public Task<IReadOnlyList<AppendOutcome>> AppendAsync(
         ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(conversation);
-        ArgumentNullException.ThrowIfNull(entries);
-        Check(entries.Count, 1, AppendLimit, nameof(entries));
-        for (var i = 0; i < entries.Count; i++)
-        {
-            ArgumentException.ThrowIfNullOrEmpty(entries[i].ClientMessageId);
-            Check(entries[i].ClientMessageId.Length, 1, Limits.ClientMessageIdLength, nameof(NewEntry.ClientMessageId));
-            Check(entries[i].Text.Length, 0, Limits.FrameBytes, nameof(NewEntry.Text));
-        }
-
+        StoreArguments.CheckAppend(conversation, entries);
         return RunAsync("store append", new Append(conversation, entries), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<AppendOutcome?> FindSentAsync(
+        UserId sender, string clientMessageId, ulong contentHash, CancellationToken cancellationToken)
+    {
+        StoreArguments.CheckClientMessageId(clientMessageId);
+        using var lease = Read(cancellationToken);
+        return new(Rows.Sent(lease.Engine, sender, clientMessageId, contentHash));
     }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<AdvanceOutcome>> AdvanceAsync(
         UserId user, IReadOnlyList<NewPosition> positions, DateTimeOffset at, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(positions);
-        Check(positions.Count, 1, AdvanceLimit, nameof(positions));
-        var conversations = positions.Count > 1 ? new HashSet<ConversationId>(positions.Count) : null;
-        foreach (var position in positions)
-        {
-            ArgumentOutOfRangeException.ThrowIfNegative(position.DeliveredSeq);
-            ArgumentOutOfRangeException.ThrowIfNegative(position.ReadSeq);
-            if (conversations?.Add(position.Conversation) is false)
-                throw new ArgumentException($"the conversation {position.Conversation} is there twice", nameof(positions));
-        }
-
+        StoreArguments.CheckAdvance(positions);
         return RunAsync("store advance", new Advance(user, positions, at), cancellationToken);
     }
 
@@ -76,8 +63,7 @@ public sealed class RocksMessageStore : IMessageStore, IAsyncDisposable
     public Task<bool> HideAsync(
         ConversationId conversation, UserId user, IReadOnlyList<long> seqs, DateTimeOffset at, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(seqs);
-        foreach (var seq in seqs) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(seq);
+        StoreArguments.CheckHide(seqs);
         return RunAsync("store hide", new Hide(conversation, user, seqs, at), cancellationToken);
     }
 
@@ -115,8 +101,7 @@ public sealed class RocksMessageStore : IMessageStore, IAsyncDisposable
     public ValueTask<IReadOnlyList<LogEntry>> ReadAsync(
         ConversationId conversation, long after, long before, int limit, bool newestFirst, CancellationToken cancellationToken)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(after);
-        Check(limit, 1, ReadLimit, nameof(limit));
+        StoreArguments.CheckRead(after, limit);
         using var lease = Read(cancellationToken);
         return new(newestFirst
             ? Rows.Newest(lease.Engine, conversation, after, before, limit, cancellationToken)
@@ -168,12 +153,6 @@ public sealed class RocksMessageStore : IMessageStore, IAsyncDisposable
     {
         await _commits.DisposeAsync();
         _purge.Dispose();
-    }
-
-    private static void Check(int value, int least, int most, string name)
-    {
-        if (value < least || value > most)
-            throw new ArgumentOutOfRangeException(name, value, $"from {least} to {most} are allowed");
     }
 
     private RocksEngine.Lease Read(CancellationToken cancellationToken)

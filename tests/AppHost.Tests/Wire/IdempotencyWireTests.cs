@@ -60,6 +60,22 @@ public sealed class IdempotencyWireTests(WireSystem system) : WireTest(system)
     }
 
     [Fact]
+    public async Task A_retry_after_the_recipient_blocked_its_sender_gets_the_first_answer()
+    {
+        var (ann, bob) = (await UserAsync(), await UserAsync());
+        var socket = await ConnectAsync(ann);
+        var first = await ann.PostMessageAsync(bob, "before", Cancellation, "id");
+        Assert.Equal(HttpStatusCode.NoContent, (await bob.PutAsync($"/blocks/{ann.Id}", Cancellation)).Status);
+        await ann.PostUntilAsync(bob, HttpStatusCode.Forbidden, Cancellation);
+
+        await socket.SendMessageAsync(bob, "before", Cancellation, "id");
+        var again = await socket.ReceiveAsync("sent", Cancellation);
+        Assert.Equal((true, (string?)first["message_id"]), ((bool?)again["duplicate"], (string?)again["message_id"]));
+        await socket.SendMessageAsync(bob, "another", Cancellation, "id");
+        Assert.Equal("blocked", (string?)(await socket.ReceiveAsync("error", Cancellation))["code"]);
+    }
+
+    [Fact]
     public async Task Two_users_may_choose_the_same_id()
     {
         var (ann, bob) = (await UserAsync(), await UserAsync());

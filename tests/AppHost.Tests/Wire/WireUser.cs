@@ -99,6 +99,22 @@ internal sealed class WireUser
     public async Task<JsonObject> PostMessageAsync(WireUser to, string text, CancellationToken cancellationToken, string? id = null) =>
         (await PostAsync("/messages", new { client_message_id = id ?? Guid.NewGuid().ToString(), to = new { user_id = to.Id }, text }, cancellationToken)).Good;
 
+    /// <summary>Posts messages until one is answered with this status: a change of a block is seen within about a second.</summary>
+    public async Task<Answer> PostUntilAsync(WireUser to, HttpStatusCode status, CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            var answer = await PostAsync(
+                "/messages", new { client_message_id = Guid.NewGuid().ToString(), to = new { user_id = to.Id }, text = "may I?" }, cancellationToken);
+            if (answer.Status == status) return answer;
+            Assert.True(
+                TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromSeconds(3), $"The change was not seen within 3 s: {(int)answer.Status}");
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+    }
+
     /// <summary>The user's summary of a conversation, from the list.</summary>
     public async Task<JsonObject> SummaryAsync(string conversation, CancellationToken cancellationToken)
     {

@@ -18,6 +18,10 @@ internal class SoundStore : IMessageStore
         ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken) =>
         Inner.AppendAsync(conversation, entries, cancellationToken);
 
+    public virtual ValueTask<AppendOutcome?> FindSentAsync(
+        UserId sender, string clientMessageId, ulong contentHash, CancellationToken cancellationToken) =>
+        Inner.FindSentAsync(sender, clientMessageId, contentHash, cancellationToken);
+
     public virtual Task<IReadOnlyList<AdvanceOutcome>> AdvanceAsync(
         UserId user, IReadOnlyList<NewPosition> positions, DateTimeOffset at, CancellationToken cancellationToken) =>
         Inner.AdvanceAsync(user, positions, at, cancellationToken);
