@@ -21,16 +21,23 @@ internal sealed record AppHostOptions(string Engines, int Port, string DataPath)
     private const string PortOption = "--port";
     private const string DataOption = "--data";
 
+    // Of the host and of Aspire, which read them for themselves.
+    private static readonly string[] OptionsOfOthers =
+        ["--publisher", "--output-path", "--operation", "--step", "--list-steps", "--log-level", "--clear-cache", "--environment",
+            "--contentRoot", "--applicationName", "--include-exception-details"];
+
     private static readonly string[] KnownEngines = [Embedded, "containers", "local", "external"];
 
     private static readonly string[] BuiltEngines = [Embedded];
 
-    /// <summary>Reads the options; those that it does not know are Aspire's own.</summary>
+    /// <summary>Reads the options. Those of Aspire, and settings (<c>--Section:Name value</c>), are left to others; one that
+    /// nobody knows is refused, since who misspells an option must not get the default of another.</summary>
     /// <param name="args">The arguments, as <c>--name value</c> or <c>--name=value</c>.</param>
     /// <param name="defaultDataPath">The folder taken where none is named.</param>
     /// <exception cref="BadOptionException">A value is missing or can't be; the message is for the user.</exception>
     public static AppHostOptions Parse(IReadOnlyList<string> args, string defaultDataPath)
     {
+        RefuseUnknown(args);
         var engines = Value(args, EnginesOption) ?? Embedded;
         if (!KnownEngines.Contains(engines))
             throw new BadOptionException($"{EnginesOption} is '{engines}', which there is not. Allowed: {string.Join(", ", BuiltEngines)}.");
@@ -43,6 +50,26 @@ internal sealed record AppHostOptions(string Engines, int Port, string DataPath)
             throw new BadOptionException($"{PortOption} is '{text}', but should be a number from 1 to 65535.");
 
         return new(engines, port, Path.GetFullPath(Value(args, DataOption) ?? defaultDataPath));
+    }
+
+    private static void RefuseUnknown(IReadOnlyList<string> args)
+    {
+        var isValue = false;
+        foreach (var arg in args)
+        {
+            if (!arg.StartsWith("--", StringComparison.Ordinal))
+            {
+                if (!isValue) throw new BadOptionException($"'{arg}' is not an option.");
+                isValue = false;
+                continue;
+            }
+
+            var name = arg.Split('=')[0];
+            if (name is not (EnginesOption or PortOption or DataOption) && !OptionsOfOthers.Contains(name)
+                && !name.Contains(':', StringComparison.Ordinal) && !name.StartsWith("--dcp-", StringComparison.Ordinal))
+                throw new BadOptionException($"There is no option {name}.");
+            isValue = !arg.Contains('=', StringComparison.Ordinal);
+        }
     }
 
     private static string? Value(IReadOnlyList<string> args, string option)
