@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
@@ -6,15 +8,37 @@ namespace WhatsAspire.AppHost;
 /// <summary>TCP ports of this machine.</summary>
 internal static class LocalPorts
 {
+    private const string DynamicRange = "/proc/sys/net/ipv4/ip_local_port_range";
+    private const int Lowest = 20_000;
+
+    // From here on IANA counts ports as dynamic (RFC 6335, section 6); Linux begins lower.
+    private const int DynamicFrom = 49_152;
+
+    // Of the machine, not of a caller: a port that was given away is listened on only later.
+    private static readonly ConcurrentDictionary<int, bool> Given = new();
+
     /// <summary>
-    /// A port that nothing listens on now. A resource that keeps one for the whole run needs no proxy in front of it,
-    /// which every message would otherwise pass twice, and is found again at the same address when it is restarted.
+    /// A port that nothing listens on now, and that this process was not given before. A resource that keeps one for the
+    /// whole run needs no proxy in front of it, which every message would otherwise pass twice, and is found again at the
+    /// same address when it is restarted. It is not a dynamic port where that can be helped: those may become the local
+    /// end of anybody's connection before the resource listens, or while it is being restarted.
     /// </summary>
     public static int Free()
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        var end = FirstDynamic();
+        for (var tries = 0; tries < 200 && end > Lowest; tries++)
+        {
+            var port = Random.Shared.Next(Lowest, end);
+            if (IsFree(port) && Given.TryAdd(port, true)) return port;
+        }
+
+        while (true)
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            var port = ((IPEndPoint)socket.LocalEndPoint!).Port;
+            if (Given.TryAdd(port, true)) return port;
+        }
     }
 
     /// <summary>Whether a port can be listened on.</summary>
@@ -31,4 +55,9 @@ internal static class LocalPorts
             return false;
         }
     }
+
+    private static int FirstDynamic() =>
+        File.Exists(DynamicRange)
+        && int.TryParse(File.ReadAllText(DynamicRange).Split('\t', ' ')[0], CultureInfo.InvariantCulture, out var first)
+            ? first : DynamicFrom;
 }

@@ -113,12 +113,7 @@ public sealed partial class AppHostProcess : IAsyncDisposable
         Assert.SkipUnless(OperatingSystem.IsLinux(), "It finds the processes of the system in /proc, which only Linux has.");
 
     /// <summary>A TCP port that nothing listens on.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
+    public static int FreePort() => LocalPorts.Free();
 
     /// <summary>All living processes of the system: AppHost, services, orchestrator, dashboard.</summary>
     public IReadOnlyList<SystemProcess> Processes() => LinuxProcesses.With(MarkVariable, _mark);
