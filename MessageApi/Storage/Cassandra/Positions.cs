@@ -1,0 +1,132 @@
+using WhatsAspire.Contracts;
+using WhatsAspire.Cql;
+
+namespace WhatsAspire.MessageApi.Storage.Cassandra;
+
+/// <summary>Writes and reads how far members are. Before a position is written stands what it needs: the time of its rise,
+/// and the inboxes' times. A crash in between leaves a rise that the repeated call writes again.</summary>
+internal sealed class Positions(ICqlSession session, Statements statements, MemberReader members, LogReader log)
+{
+    private enum Position : sbyte
+    {
+        Delivered = 1,
+        Read = 2,
+    }
+
+    /// <summary>The conversation changed for this user.</summary>
+    public Task TouchAsync(UserId user, ConversationId conversation, DateTimeOffset at, CancellationToken cancellationToken) =>
+        session.ExecuteAsync(statements.Touch.Bind(Times.Latest(at), at, user.Value, conversation.Value), cancellationToken);
+
+    /// <summary>A conversation begins.</summary>
+    public IEnumerable<Task> AddMembers(ConversationShape shape, CancellationToken cancellationToken) =>
+        shape.Members.Select((member, ordinal) => session.ExecuteAsync(
+            statements.PutMember.Bind((sbyte)shape.Kind, ordinal, 0L, shape.Id.Value, member.Value), cancellationToken));
+
+    /// <summary>A bucket has its first entries.</summary>
+    public Task PutBucketAsync(ConversationId conversation, long bucket, CancellationToken cancellationToken) =>
+        session.ExecuteAsync(statements.PutBucket.Bind(bucket, bucket, conversation.Value), cancellationToken);
+
+    /// <summary>Raises the positions that are not 0.</summary>
+    public Task PutAsync(ConversationId conversation, UserId user, long delivered, long read, long readVisible, long cleared,
+        CancellationToken cancellationToken)
+    {
+        var (id, who) = (conversation.Value, user.Value);
+        var commands = new List<CqlCommand>(3);
+        if (delivered > 0) commands.Add(statements.PutDelivered.Bind(delivered, delivered, id, who));
+        if (read > 0) commands.Add(statements.PutRead.Bind(read, read, readVisible, id, who));
+        if (cleared > 0) commands.Add(statements.PutCleared.Bind(cleared, cleared, id, who));
+        return ExecuteTogetherAsync(commands, cancellationToken);
+    }
+
+    /// <summary>By writing an entry its sender has read what stands before it.</summary>
+    public Task SentAsync(LogEntry entry, CancellationToken cancellationToken) =>
+        RiseAsync(entry.Conversation, entry.Sender, entry.Seq, entry.Seq, entry.CreatedAt, cancellationToken);
+
+    /// <summary>Raises positions of a member; 0 leaves one alone.</summary>
+    public async Task<AdvanceOutcome> AdvanceAsync(
+        ConversationId conversation, UserId user, long delivered, long read, long cleared, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        at = Times.Floor(at);
+        var known = await members.ReadAsync(conversation, cancellationToken);
+        if (known?.Find(user) is not { } member) return new(AdvanceStatus.NotFound, null, false, 0);
+        var head = known.Head;
+        if (delivered > head.Seq || read > head.Seq || cleared > head.Seq)
+            return new(AdvanceStatus.BeyondHead, member.State, false, head.Seq);
+
+        read = Math.Max(read, member.ReadSeq);
+        delivered = Math.Max(Math.Max(delivered, read), member.DeliveredSeq);
+        cleared = Math.Max(cleared, member.ClearedSeq);
+        var state = new MemberState(member.JoinSeq, delivered, read, cleared);
+        if (state == member.State) return new(AdvanceStatus.Held, member.State, false, head.Seq);
+
+        var (deliveredTo, readTo) = (delivered > member.DeliveredSeq ? delivered : 0, read > member.ReadSeq ? read : 0);
+        var visible = readTo == 0 ? 0 : await VisibleAsync(conversation, head, read, cancellationToken);
+        IReadOnlyList<UserId> touched = deliveredTo > 0 || readTo > 0 ? known.Shape.Members : [user];
+        await Task.WhenAll([
+            RiseAsync(conversation, user, deliveredTo, readTo, at, cancellationToken),
+            .. touched.Select(one => TouchAsync(one, conversation, at, cancellationToken))]);
+        await PutAsync(conversation, user, deliveredTo, readTo, visible, cleared > member.ClearedSeq ? cleared : 0, cancellationToken);
+        return new(AdvanceStatus.Moved, state, readTo > 0, head.Seq);
+    }
+
+    /// <inheritdoc cref="IMessageStore.GetReceiptTimesAsync"/>
+    public async Task<ReceiptTimes> ReadTimesAsync(ConversationId conversation, UserId user, long seq, CancellationToken cancellationToken)
+    {
+        var known = await members.ReadAsync(conversation, cancellationToken);
+        if (known?.Find(user) is not { } member || seq > member.DeliveredSeq) return new(null, null);
+        var entry = await log.FindAsync(conversation, seq, cancellationToken);
+        if (entry is { Entry: var own } && own.Sender == user) return new(own.CreatedAt, own.CreatedAt);
+        return new(
+            await FirstAsync(conversation, user, Position.Delivered, seq, member.DeliveredSeq, cancellationToken),
+            await FirstAsync(conversation, user, Position.Read, seq, member.ReadSeq, cancellationToken));
+    }
+
+    private async Task<long> VisibleAsync(ConversationId conversation, Head head, long seq, CancellationToken cancellationToken)
+    {
+        if (seq == head.Seq) return head.Visible;
+        var stored = await log.FindAsync(conversation, seq, cancellationToken)
+            ?? throw new InvalidDataException($"the log of {conversation} lacks its entry {seq}");
+        return stored.Entry.VisibleNumber;
+    }
+
+    private Task RiseAsync(
+        ConversationId conversation, UserId user, long delivered, long read, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        var commands = new List<CqlCommand>(2);
+        if (delivered > 0) commands.Add(Rise(Position.Delivered, delivered));
+        if (read > 0) commands.Add(Rise(Position.Read, read));
+        return ExecuteTogetherAsync(commands, cancellationToken);
+
+        CqlCommand Rise(Position position, long seq) => statements.PutRise.Bind(
+            Times.Earliest(at), at, conversation.Value, user.Value, Buckets.Of(seq), (sbyte)position, seq);
+    }
+
+    /// <summary>The time of the first rise to an entry or beyond: the rises of a position have ever greater seqs.</summary>
+    private async Task<DateTimeOffset?> FirstAsync(
+        ConversationId conversation, UserId user, Position position, long seq, long reached, CancellationToken cancellationToken)
+    {
+        if (seq > reached) return null;
+        for (var bucket = Buckets.Of(seq); bucket <= Buckets.Of(reached); bucket++)
+        {
+            var rows = await session.ExecuteAsync(
+                statements.FindRise.Bind(conversation.Value, user.Value, bucket, (sbyte)position, seq), cancellationToken);
+            if (rows.Count > 0) return rows[0].GetTimestamp(1);
+        }
+
+        // It rose with an entry of the member's own whose process died before the rise was written.
+        var sent = await log.FindAsync(conversation, seq, entry => entry.Sender == user, cancellationToken);
+        return sent?.Entry.CreatedAt;
+    }
+
+    private async Task ExecuteTogetherAsync(List<CqlCommand> commands, CancellationToken cancellationToken)
+    {
+        if (commands.Count == 0) return;
+        if (commands.Count == 1)
+        {
+            await session.ExecuteAsync(commands[0], cancellationToken);
+            return;
+        }
+
+        await Task.WhenAll(commands.Select(command => session.ExecuteAsync(command, cancellationToken)));
+    }
+}
