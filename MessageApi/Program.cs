@@ -1,14 +1,14 @@
 using WhatsAspire.Backplane;
 using WhatsAspire.MessageApi;
 using WhatsAspire.MessageApi.Directory.Sqlite;
-using WhatsAspire.MessageApi.Storage.Rocks;
+using WhatsAspire.MessageApi.Storage;
 using WhatsAspire.MessageApi.Users;
 using WhatsAspire.ServiceDefaults;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddBackplane();
-builder.AddRocksMessageStore();
+builder.AddMessageStore();
 builder.AddSqliteDirectory();
 builder.AddUsers();
 builder.AddMessaging();

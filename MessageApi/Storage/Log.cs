@@ -20,4 +20,7 @@ internal static partial class StoreLog
 
     [LoggerMessage(2105, LogLevel.Warning, "The old bytes of deleted entries could not be removed from the files; tried again at the next interval")]
     public static partial void PurgeFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(2106, LogLevel.Information, "The schema of the message store was brought up to date by {Script}")]
+    public static partial void MigrationApplied(this ILogger logger, string script);
 }

@@ -25,6 +25,12 @@ internal sealed class AppendLanes(Appender appender, int queueLength) : IDisposa
 
     public void Dispose() => _room.Dispose();
 
+    private async Task WorkAsync(ConversationId conversation, List<PendingAppend> calls)
+    {
+        await appender.AppendAsync(conversation, calls);
+        _room.Release(calls.Count);
+    }
+
     /// <summary>One conversation's appends. It lives while there are any.</summary>
     private sealed class Lane(AppendLanes lanes, ConversationId conversation)
     {
@@ -63,8 +69,7 @@ internal sealed class AppendLanes(Appender appender, int queueLength) : IDisposa
                     }
                 }
 
-                await appender.AppendAsync(conversation, calls);
-                lanes._room.Release(calls.Count);
+                await lanes.WorkAsync(conversation, calls);
                 calls.Clear();
             }
         }

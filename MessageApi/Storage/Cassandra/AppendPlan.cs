@@ -10,7 +10,7 @@ internal sealed class AppendPlan
     private readonly List<Slot> _slots = [];
     private readonly List<LogEntry> _entries = [];
     private readonly List<(UserId User, SentPosition Position)> _dropped = [];
-    private readonly List<(long Seq, MessageId Id)> _targetsElsewhere = [];
+    private readonly List<long> _targetsElsewhere = [];
     private readonly HashSet<long> _targetsHere = [];
 
     public AppendPlan(Head head, ConversationShape shape, IReadOnlyList<Slot> open, int mostEntries, int mostBytes)
@@ -42,7 +42,7 @@ internal sealed class AppendPlan
     public IReadOnlyList<(UserId User, SentPosition Position)> Dropped => _dropped;
 
     /// <summary>Entries in older buckets that lose their content.</summary>
-    public IReadOnlyList<(long Seq, MessageId Id)> TargetsElsewhere => _targetsElsewhere;
+    public IReadOnlyList<long> TargetsElsewhere => _targetsElsewhere;
 
     /// <summary>Entries in the same bucket that lose their content, some of this batch perhaps.</summary>
     public IReadOnlyCollection<long> TargetsHere => _targetsHere;
@@ -93,6 +93,6 @@ internal sealed class AppendPlan
         });
         if (add.Kind != EntryKind.Delete) return;
         if (Buckets.Of(add.TargetSeq) == bucket) _targetsHere.Add(add.TargetSeq);
-        else if (add.Target is { } target) _targetsElsewhere.Add((add.TargetSeq, target));
+        else _targetsElsewhere.Add(add.TargetSeq);
     }
 }

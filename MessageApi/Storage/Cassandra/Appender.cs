@@ -180,12 +180,12 @@ internal sealed class Appender(
         if (head.Seq == 0) writes.AddRange(positions.AddMembers(shape, CancellationToken.None));
         foreach (var (user, position) in plan.Dropped)
             writes.Add(positions.PutAsync(conversation, user, position.Seq, position.Seq, position.Visible, 0, CancellationToken.None));
-        foreach (var target in plan.TargetsElsewhere) writes.Add(EraseAsync(conversation, target.Seq, target.Id));
+        foreach (var target in plan.TargetsElsewhere) writes.Add(EraseAsync(conversation, target));
         await Task.WhenAll(writes);
     }
 
-    private Task EraseAsync(ConversationId conversation, long seq, MessageId id) =>
-        session.ExecuteAsync(statements.EraseAlone.Bind(conversation.Value, Buckets.Of(seq), seq, id.Value), CancellationToken.None);
+    private Task<CqlResult> EraseAsync(ConversationId conversation, long seq) =>
+        session.ExecuteAsync(statements.EraseAlone.Bind(conversation.Value, Buckets.Of(seq), seq), CancellationToken.None);
 
     /// <summary>The one step that counts.</summary>
     private async Task<bool> CommitAsync(ConversationId conversation, Head head, AppendPlan plan)

@@ -1,5 +1,3 @@
-using WhatsAspire.Contracts;
-
 namespace WhatsAspire.MessageApi.Storage.Cassandra;
 
 /// <summary>A call that appends, while it waits and is worked on.</summary>

@@ -49,7 +49,7 @@ internal sealed class Statements(string keyspace, TimeSpan timeout)
 
     /// <summary>By itself. Conditional, so that its time stamp is later than that of the append.</summary>
     public CqlStatement EraseAlone { get; } = Conditional(
-        $"UPDATE {keyspace}.log SET body = null, reply_to = null, deleted = true WHERE conversation_id = ? AND bucket = ? AND seq = ? IF message_id = ?",
+        $"UPDATE {keyspace}.log SET body = null, reply_to = null, deleted = true WHERE conversation_id = ? AND bucket = ? AND seq = ? IF EXISTS",
         timeout);
 
     // De-duplication and ids. One partition of some rows, and one of one row.
