@@ -19,6 +19,8 @@ public readonly partial struct CqlRow
 
     public int ColumnCount => _result.ColumnSet.Count;
 
+    internal IEnumerable<string> ColumnNames => _result.Columns.Select(column => column.Name);
+
     /// <exception cref="ArgumentException">There is no column of that name. Upper and lower case matter.</exception>
     public int Ordinal(string name) => _result.ColumnSet.Find(name) is >= 0 and var ordinal
         ? ordinal
