@@ -1,5 +1,4 @@
 using WhatsAspire.LocalEngines;
-using Xunit;
 
 namespace WhatsAspire.Engines.Tests;
 

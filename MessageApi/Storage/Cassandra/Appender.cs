@@ -83,11 +83,11 @@ internal sealed class Appender(
 
         var open = Array.FindAll(slots, slot => slot.IsOpen);
         var rows = memberReader.ReadRowsAsync(conversation, CancellationToken.None);
-        await AnswerKnownAsync(conversation, head, open);
-        await CheckTargetsAsync(conversation, head, calls, slots);
+        var later = await AnswerKnownAsync(conversation, head, open);
+        await CheckTargetsAsync(conversation, head, calls, later);
 
         var shape = calls[0].Shape;
-        var plan = new AppendPlan(head, shape, Array.FindAll(slots, slot => slot.IsOpen), EntriesAtOnce, BytesAtOnce);
+        var plan = new AppendPlan(head, shape, [.. open.TakeWhile(slot => !later.Contains(slot)).Where(slot => slot.IsOpen)], EntriesAtOnce, BytesAtOnce);
         var outcomes = plan.Outcomes(ReadPositions(shape, head, (await rows).Members));
         if (outcomes.Count == 0) return 0;
         await PrepareAsync(conversation, shape, head, plan);
@@ -99,15 +99,29 @@ internal sealed class Appender(
     }
 
     /// <summary>Claims the ids, and answers those that have an entry.</summary>
-    private async Task AnswerKnownAsync(ConversationId conversation, Head head, Slot[] open)
+    /// <returns>Those that have an entry and come after one that has not: their answer says what holds after that, and before those that follow.</returns>
+    private async Task<HashSet<Slot>> AnswerKnownAsync(ConversationId conversation, Head head, Slot[] open)
     {
+        var later = new HashSet<Slot>();
+        var isFirst = true;
         var found = await Task.WhenAll(open.Select(
             slot => sends.ClaimAsync(conversation, head.Seq, slot.Entry, slot.IsClaimed, CancellationToken.None)));
         for (var i = 0; i < open.Length; i++)
         {
             var slot = open[i];
             slot.IsClaimed = true;
-            if (found[i] is not { } stored) continue;
+            if (found[i] is not { } stored)
+            {
+                isFirst = false;
+                continue;
+            }
+
+            if (!isFirst)
+            {
+                later.Add(slot);
+                continue;
+            }
+
             var entry = stored.Entry;
             var isSame = stored.ContentHash == slot.Entry.ContentHash;
             // Whoever appended it may have died before this.
@@ -122,12 +136,15 @@ internal sealed class Appender(
             var readSeq = (await memberReader.ReadAsync(entry.Conversation, CancellationToken.None))?.Find(entry.Sender)?.ReadSeq ?? 0;
             slot.Answer(new(isSame ? AppendStatus.Duplicate : AppendStatus.Conflict, entry, readSeq));
         }
+
+        return later;
     }
 
     /// <summary>Fails the calls with a deletion whose target is not there, before any of their entries is appended.</summary>
-    private async Task CheckTargetsAsync(ConversationId conversation, Head head, IReadOnlyList<PendingAppend> calls, Slot[] slots)
+    private async Task CheckTargetsAsync(
+        ConversationId conversation, Head head, IReadOnlyList<PendingAppend> calls, HashSet<Slot> known)
     {
-        if (!Array.Exists(slots, s => s.IsOpen && s.Entry.Kind == EntryKind.Delete)) return;
+        if (!calls.Any(call => Array.Exists(call.Slots, slot => slot.IsOpen && slot.Entry.Kind == EntryKind.Delete))) return;
         var next = head.Seq;
         var planned = new Dictionary<long, MessageId>();
         var keys = new HashSet<(UserId, string)>();
@@ -136,7 +153,7 @@ internal sealed class Appender(
             var beforeCall = next;
             foreach (var slot in call.Slots)
             {
-                if (!slot.IsOpen || !keys.Add((slot.Entry.Sender, slot.Entry.ClientMessageId))) continue;
+                if (!slot.IsOpen || known.Contains(slot) || !keys.Add((slot.Entry.Sender, slot.Entry.ClientMessageId))) continue;
                 if (slot.Entry.Kind == EntryKind.Delete && await WhyNotAsync(slot.Entry) is { } why)
                 {
                     call.Fail(why);
@@ -206,8 +223,15 @@ internal sealed class Appender(
             SerialConsistency = CqlConsistency.LocalSerial,
             Timeout = statements.MoveHead.Timeout,
         };
-        foreach (var slot in plan.Slots) slot.WasTried = true;
-        return (await session.ExecuteAsync(batch, CancellationToken.None)).IsApplied;
+        try
+        {
+            return (await session.ExecuteAsync(batch, CancellationToken.None)).IsApplied;
+        }
+        catch
+        {
+            foreach (var slot in plan.Slots) slot.WasTried = true;
+            throw;
+        }
     }
 
     private CqlCommand Insert(ConversationId conversation, long bucket, AppendPlan plan, int i)

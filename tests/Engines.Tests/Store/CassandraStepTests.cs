@@ -1,6 +1,6 @@
 using WhatsAspire.Contracts;
-using WhatsAspire.Cql;
 using WhatsAspire.MessageApi.Storage;
+using WhatsAspire.MessageApi.Storage.Cassandra;
 
 namespace WhatsAspire.Engines.Tests.Store;
 
@@ -96,7 +96,7 @@ public sealed class CassandraStepTests(StoreNode node)
     }
 
     /// <summary>Everything that both members can see of a log of four entries, the second deleted by the last.</summary>
-    private static async Task CheckAsync(IMessageStore store, ConversationShape chat, NewEntry[] sent, string what)
+    private static async Task CheckAsync(CassandraMessageStore store, ConversationShape chat, NewEntry[] sent, string what)
     {
         var log = await store.ReadAsync(chat.Id, 0, long.MaxValue, 100, newestFirst: false, Token);
         Assert.True(log.Select(e => e.Id).SequenceEqual(sent.Select(e => e.Id)), what);
