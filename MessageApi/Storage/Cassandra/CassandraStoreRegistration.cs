@@ -1,5 +1,9 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+#if CQL_DATASTAX
+using WhatsAspire.MessageApi.DataStax;
+#else
 using WhatsAspire.Cql;
+#endif
 
 namespace WhatsAspire.MessageApi.Storage.Cassandra;
 
@@ -12,7 +16,11 @@ public static class CassandraStoreRegistration
     public static IHostApplicationBuilder AddCassandraMessageStore(this IHostApplicationBuilder builder, string connectionName = "cassandra")
     {
         ArgumentNullException.ThrowIfNull(builder);
+#if CQL_DATASTAX
+        builder.AddDataStaxCassandra(connectionName);
+#else
         builder.AddCassandra(connectionName);
+#endif
         builder.Services.AddOptions<CassandraStoreOptions>()
             .BindConfiguration(CassandraStoreOptions.SectionName)
             .ValidateDataAnnotations()

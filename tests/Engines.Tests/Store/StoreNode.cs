@@ -3,6 +3,11 @@ using Microsoft.Extensions.DependencyInjection;
 using WhatsAspire.Cql;
 using WhatsAspire.MessageApi.Storage;
 using WhatsAspire.MessageApi.Storage.Cassandra;
+#if CQL_DATASTAX
+using Session = WhatsAspire.MessageApi.DataStax.DataStaxSession;
+#else
+using Session = WhatsAspire.Cql.CqlSession;
+#endif
 
 [assembly: AssemblyFixture(typeof(WhatsAspire.Engines.Tests.Store.StoreNode))]
 
@@ -13,7 +18,7 @@ public sealed class StoreNode : IAsyncDisposable
 {
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly SemaphoreSlim _starting = new(1);
-    private CqlSession? _session;
+    private Session? _session;
 
     /// <summary>A session with the node; ends the test where Cassandra is missing.</summary>
     internal async Task<ICqlSession> SessionAsync(CancellationToken cancellationToken)
@@ -48,11 +53,11 @@ public sealed class StoreNode : IAsyncDisposable
         await _services.DisposeAsync();
     }
 
-    private static async Task<CqlSession> StartAsync(CancellationToken cancellationToken)
+    private static async Task<Session> StartAsync(CancellationToken cancellationToken)
     {
         var options = new CqlOptions { RequestTimeout = TimeSpan.FromSeconds(10) };
         options.ContactPoints.Add("127.0.0.41");
-        var session = new CqlSession(options);
+        var session = new Session(options);
         await new CassandraMigrations(session, new CassandraStoreOptions(), TimeProvider.System).ApplyAsync(cancellationToken);
         return session;
     }
