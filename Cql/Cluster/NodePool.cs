@@ -20,6 +20,7 @@ internal sealed class NodePool : IAsyncDisposable
     private readonly TaskCompletionSource _firstAttempt = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _maintaining;
     private CqlConnection[] _connections = [];
+    private Exception? _lastError;
 
     public NodePool(Node node, CqlOptions options, ConnectionFactory factory, CqlMetrics metrics, TimeProvider time, ILogger logger, Action<Node> onDown)
     {
@@ -27,7 +28,8 @@ internal sealed class NodePool : IAsyncDisposable
         _maintaining = MaintainAsync();
     }
 
-    public bool IsUp => Volatile.Read(ref _connections).Length > 0;
+    /// <summary>Also false between the end of the last connection and its removal here.</summary>
+    public bool IsUp => Array.Exists(Volatile.Read(ref _connections), connection => connection.IsOpen);
 
     public int OpenConnections => Volatile.Read(ref _connections).Length;
 
@@ -35,7 +37,7 @@ internal sealed class NodePool : IAsyncDisposable
     public Task FirstAttempt => _firstAttempt.Task;
 
     /// <summary>Why there is no connection; null where nothing has gone wrong yet.</summary>
-    public Exception? LastError { get; private set; }
+    public Exception? LastError => Array.Find(Volatile.Read(ref _connections), connection => !connection.IsOpen)?.Reason ?? _lastError;
 
     public int InFlight
     {
@@ -146,7 +148,7 @@ internal sealed class NodePool : IAsyncDisposable
         }
         catch (Exception failure) when (!_stopping.IsCancellationRequested)
         {
-            LastError = failure;
+            _lastError = failure;
             return false;
         }
         finally
@@ -164,7 +166,7 @@ internal sealed class NodePool : IAsyncDisposable
             Volatile.Write(ref _connections, [.. _connections, connection]);
         }
 
-        LastError = null;
+        _lastError = null;
         _metrics.Connections(1);
         _ = WatchAsync(connection);
         if (!isFirst)
@@ -194,7 +196,7 @@ internal sealed class NodePool : IAsyncDisposable
             Volatile.Write(ref _connections, rest);
         }
 
-        LastError = connection.Reason;
+        _lastError = connection.Reason;
         _metrics.Connections(-1);
         _metrics.ConnectionFailed();
         _logger.ConnectionEnded(_node.EndPoint, connection.Reason?.Message ?? "");

@@ -64,7 +64,7 @@ internal sealed class Call(ClusterMap map, Node[] replicas, uint start, bool kee
                 all[node] = error;
         }
 
-        var why = all.Count == 0 ? "none is known yet" : string.Join("; ", all.Select(error => $"{error.Key}: {error.Value.Message}"));
+        var why = all.Count == 0 ? "no connection yet" : string.Join("; ", all.Select(error => $"{error.Key}: {error.Value.Message}"));
         return new($"No node could serve the request: {why}", all) { Node = LastNode?.EndPoint };
     }
 

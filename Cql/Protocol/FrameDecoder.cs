@@ -173,6 +173,9 @@ internal static class Lz4
     /// <summary>Fills the target exactly.</summary>
     public static void Decode(ReadOnlySpan<byte> source, Span<byte> target)
     {
+        // The block of an empty body is a single zero, which the codec does not take.
+        if (target.IsEmpty)
+            return;
         if (source.IsEmpty || LZ4Codec.Decode(source, target) != target.Length)
             throw new CqlProtocolException("A compressed message can't be decompressed.");
     }
