@@ -1,4 +1,5 @@
 using WhatsAspire.LocalEngines;
+using Xunit;
 
 namespace WhatsAspire.Engines.Tests;
 

@@ -1,6 +1,7 @@
 using WhatsAspire.Contracts;
 using WhatsAspire.MessageApi.Storage;
 using WhatsAspire.MessageApi.Storage.Cassandra;
+using Xunit;
 
 namespace WhatsAspire.Engines.Tests.Store;
 

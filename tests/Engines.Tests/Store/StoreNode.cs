@@ -1,8 +1,10 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using WhatsAspire.Cql;
+using WhatsAspire.LocalEngines;
 using WhatsAspire.MessageApi.Storage;
 using WhatsAspire.MessageApi.Storage.Cassandra;
+using Xunit;
 #if CQL_DATASTAX
 using Session = WhatsAspire.MessageApi.DataStax.DataStaxSession;
 #else
@@ -16,8 +18,12 @@ namespace WhatsAspire.Engines.Tests.Store;
 /// <summary>A node of Cassandra for the tests of the store, started by the first of them, with a keyspace for all.</summary>
 public sealed class StoreNode : IAsyncDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly SemaphoreSlim _starting = new(1);
+    private readonly string _folder = Directory.CreateTempSubdirectory("cassandra-store-").FullName;
+    private RunningEngine? _node;
     private Session? _session;
 
     /// <summary>A session with the node; ends the test where Cassandra is missing.</summary>
@@ -49,14 +55,25 @@ public sealed class StoreNode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_session is not null) await _session.DisposeAsync();
+        if (_node is not null) await _node.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
         _starting.Dispose();
         await _services.DisposeAsync();
     }
 
-    private static async Task<Session> StartAsync(CancellationToken cancellationToken)
+    private async Task<Session> StartAsync(CancellationToken cancellationToken)
     {
-        var options = new CqlOptions { RequestTimeout = TimeSpan.FromSeconds(10) };
-        options.ContactPoints.Add("127.0.0.41");
+        var ports = FreePorts.Take(3);
+        var engine = Engine.Need(Engine.Cassandra, () => new CassandraEngine(_folder)
+        {
+            NativePort = ports[0],
+            StoragePort = ports[1],
+            JmxPort = ports[2],
+        });
+        _node ??= new(engine);
+        await _node.StartAsync(Patience, cancellationToken);
+        var options = new CqlOptions();
+        options.ContactPoints.Add(engine.EndPoint.ToString());
         var session = new Session(options);
         await new CassandraMigrations(session, new CassandraStoreOptions(), TimeProvider.System).ApplyAsync(cancellationToken);
         return session;
