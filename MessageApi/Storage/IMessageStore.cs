@@ -9,13 +9,15 @@ namespace WhatsAspire.MessageApi.Storage;
 /// became durable. <c>CreatedAt</c> never falls with rising seq.</para>
 /// <para><b>Durability.</b> When a task of a writing method completes, what it reports has been synced to disk and
 /// survives the death of the process and of the machine. A task that fails leaves the outcome unknown: the whole of
-/// the call took effect or nothing of it, and calling again with the same arguments tells which and finishes it.
+/// the call took effect or nothing of it, or of an append its first entries, of an advance some of its positions; calling
+/// again with the same arguments tells which and finishes it.
 /// Every method throws <see cref="StoreUnavailableException"/> while the store cannot be read or written, and an
 /// <see cref="ArgumentException"/> for arguments outside the ranges given here, of which nothing took effect.</para>
 /// <para><b>Atomicity.</b> An appended entry appears at once in the log, the de-duplication, the id index and the
 /// conversation index, or nowhere. Readers see only what is durable.</para>
 /// <para><b>Concurrency.</b> Every method may be called at any time from any thread; appends to one conversation
-/// take effect in the order of the calls. Time is the caller's: the store never reads a clock.</para>
+/// take effect in the order of the calls. Time is the caller's: the store never reads a clock, and keeps times to the
+/// millisecond or finer.</para>
 /// <para><b>Authorisation</b> is the caller's affair, except that a user who is no member of a conversation has no
 /// state in it: asking for it gives null.</para></summary>
 public interface IMessageStore
