@@ -90,12 +90,13 @@ internal sealed class FakeServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_stopping.IsCancellationRequested)
+            return;
         await _stopping.CancelAsync();
         _listener.Stop();
         CloseConnections();
         await _accepting;
         await Task.WhenAll(_connections.Values);
-        _stopping.Dispose();
     }
 
     public Task AnswerAsync(FakeRequest request) => request.Opcode switch
