@@ -103,7 +103,7 @@ internal static class ResultReader
     private static CqlColumn[] ReadColumns(ref ByteReader reader, int flags, int count)
     {
         var isGlobal = (flags & GlobalTableFlag) != 0;
-        var (keyspace, table) = isGlobal && count > 0 ? (reader.String(), reader.String()) : ("", "");
+        var (keyspace, table) = isGlobal ? (reader.String(), reader.String()) : ("", "");
         // A column takes 4 bytes at least: a name and a type.
         if (count * 4L > reader.Remaining)
             throw new CqlProtocolException($"{count} columns do not fit {reader.Remaining} bytes.");

@@ -40,6 +40,9 @@ internal sealed class FakeServer : IAsyncDisposable
 
     public int MaxVersion { get; set; } = 5;
 
+    /// <summary>The types of a statement's markers; ints where it isn't said.</summary>
+    public Func<string, CqlType[]>? Markers { get; set; }
+
     /// <summary>Name and password, where they are asked for.</summary>
     public (string Name, string Password)? Login { get; set; }
 
@@ -90,12 +93,13 @@ internal sealed class FakeServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_stopping.IsCancellationRequested)
+            return;
         await _stopping.CancelAsync();
         _listener.Stop();
         CloseConnections();
         await _accepting;
         await Task.WhenAll(_connections.Values);
-        _stopping.Dispose();
     }
 
     public Task AnswerAsync(FakeRequest request) => request.Opcode switch

@@ -76,7 +76,7 @@ internal static class FakeStatements
         var id = MD5.HashData(Encoding.UTF8.GetBytes(text));
 #pragma warning restore CA5351
         server.Prepared[Convert.ToHexString(id)] = text;
-        var markers = text.Count(c => c == '?');
+        var markers = server.Markers?.Invoke(text) ?? [.. Enumerable.Repeat(CqlType.Int, text.Count(c => c == '?'))];
         return request.AnswerAsync(Opcode.Result, writer =>
         {
             writer.WriteInt32((int)ResultKind.Prepared);
@@ -84,11 +84,11 @@ internal static class FakeStatements
             if (request.Version >= 5)
                 writer.WriteShortBytes(MetadataId);
             writer.WriteInt32(1);
-            writer.WriteInt32(markers);
-            writer.WriteInt32(Math.Min(markers, 1));
-            if (markers > 0)
+            writer.WriteInt32(markers.Length);
+            writer.WriteInt32(Math.Min(markers.Length, 1));
+            if (markers.Length > 0)
                 writer.WriteUInt16(0);
-            WriteColumns(writer, [.. Enumerable.Range(0, markers).Select(i => new CqlColumn($"p{i}", CqlType.Int))]);
+            WriteColumns(writer, [.. markers.Select((type, i) => new CqlColumn($"p{i}", type))]);
             writer.WriteInt32(text.StartsWith("SELECT", StringComparison.Ordinal) ? 1 : 4);
             writer.WriteInt32(text.StartsWith("SELECT", StringComparison.Ordinal) ? Result.Length : 0);
             if (text.StartsWith("SELECT", StringComparison.Ordinal))
