@@ -1,6 +1,6 @@
 using WhatsAspire.Backplane;
 using WhatsAspire.MessageApi;
-using WhatsAspire.MessageApi.Directory.Sqlite;
+using WhatsAspire.MessageApi.Directory;
 using WhatsAspire.MessageApi.Storage.Rocks;
 using WhatsAspire.MessageApi.Users;
 using WhatsAspire.ServiceDefaults;
@@ -9,7 +9,7 @@ var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddBackplane();
 builder.AddRocksMessageStore();
-builder.AddSqliteDirectory();
+builder.AddDirectory();
 builder.AddUsers();
 builder.AddMessaging();
 

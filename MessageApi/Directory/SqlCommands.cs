@@ -6,11 +6,18 @@ namespace WhatsAspire.MessageApi.Directory;
 internal static class SqlCommands
 {
     /// <summary>Runs a statement that returns no rows.</summary>
+    /// <param name="connection">Open.</param>
+    /// <param name="sql">The statement.</param>
+    /// <param name="arguments">Its parameters.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="patience">How long it may take; the connection's own time unless given.</param>
     /// <returns>How many rows it changed.</returns>
     public static async Task<int> ExecuteAsync(
-        this DbConnection connection, string sql, (string Name, object? Value)[] arguments, CancellationToken cancellationToken)
+        this DbConnection connection, string sql, (string Name, object? Value)[] arguments, CancellationToken cancellationToken,
+        TimeSpan? patience = null)
     {
         await using var command = Command(connection, sql, arguments);
+        if (patience is { } time) command.CommandTimeout = (int)time.TotalSeconds;
         return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
