@@ -185,7 +185,7 @@ public sealed class PostgresEngine : ILocalEngine
         using var process = System.Diagnostics.Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
         var errors = process.StandardError.ReadToEndAsync(cancellationToken);
-        await process.StandardInput.WriteLineAsync(input.AsMemory(), cancellationToken);
+        if (input is not null) await process.StandardInput.WriteLineAsync(input.AsMemory(), cancellationToken);
         process.StandardInput.Close();
         await process.WaitForExitAsync(cancellationToken);
         return process.ExitCode == 0 ? null : $"{await errors}{await output}".Trim();

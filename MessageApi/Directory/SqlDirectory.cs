@@ -25,7 +25,7 @@ public abstract class SqlDirectory(DbDataSource source) : IDirectory
     protected abstract string? SigningKeysLock { get; }
 
     /// <summary>Answers when the database does.</summary>
-    public async Task PingAsync(CancellationToken cancellationToken)
+    public virtual async Task PingAsync(CancellationToken cancellationToken)
     {
         await using var connection = await source.OpenConnectionAsync(cancellationToken);
         await connection.AllAsync("SELECT name FROM schema_migrations LIMIT 1", [], r => r.GetString(0), cancellationToken);
@@ -224,17 +224,18 @@ public abstract class SqlDirectory(DbDataSource source) : IDirectory
     /// <summary>One run of a write.</summary>
     /// <param name="work">What to do.</param>
     /// <param name="onCommit">Called when the commit is about to be asked for: up to then nothing can have taken effect.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="cancellationToken">Ends it before its next statement. Once the commit was asked for nothing ends it.</param>
     protected async Task<T> TransactAsync<T>(
         Func<DbConnection, CancellationToken, Task<T>> work, Action onCommit, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(work);
         ArgumentNullException.ThrowIfNull(onCommit);
         await using var connection = await source.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(CancellationToken.None);
         var result = await work(connection, cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
         onCommit();
-        await transaction.CommitAsync(cancellationToken);
+        await transaction.CommitAsync(CancellationToken.None);
         return result;
     }
 

@@ -28,7 +28,7 @@ public sealed class PostgresDirectory(NpgsqlDataSource source, PostgresDirectory
             // Of the transaction: it goes with it, whatever becomes of this process.
             await connection.ExecuteAsync($"SELECT pg_advisory_xact_lock({MigrationLock})", [], cancel, SqlMigrations.Patience);
             return await SqlMigrations.ApplyAsync(connection, "directory/postgres/", now, cancel);
-        }, static () => { }, cancellationToken);
+        }, static () => { }, cancellationToken).WaitAsync(cancellationToken);
 
     public override bool IsAway(Exception exception) => exception switch
     {
@@ -46,6 +46,18 @@ public sealed class PostgresDirectory(NpgsqlDataSource source, PostgresDirectory
         NpgsqlException or TimeoutException => exception.Message,
         _ => null,
     };
+
+    public override async Task PingAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await base.PingAsync(cancellationToken).WaitAsync(options.ConnectTimeout, time, cancellationToken);
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"no answer within {options.ConnectTimeout.TotalSeconds} s", e);
+        }
+    }
 
     protected override Task<T> ReadAsync<T>(
         Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
@@ -68,6 +80,9 @@ public sealed class PostgresDirectory(NpgsqlDataSource source, PostgresDirectory
     private static bool IsRolledBack(Exception e) =>
         e is PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected };
 
+    /// <summary>Runs it until it works, or may not be repeated, or the time is over. Then the run that has begun is no
+    /// longer waited for: it ends before its next statement, so that what a server that hung does later is at most the
+    /// commit of a transaction whose locks keep the caller's next try waiting.</summary>
     private async Task<T> RepeatAsync<T>(Func<CancellationToken, Task<T>> run, Func<Exception, bool> mayRepeat, CancellationToken cancellationToken)
     {
         using var late = new CancellationTokenSource(options.CallTimeout, time);
@@ -79,7 +94,7 @@ public sealed class PostgresDirectory(NpgsqlDataSource source, PostgresDirectory
             {
                 try
                 {
-                    return await run(ended.Token);
+                    return await run(ended.Token).WaitAsync(ended.Token);
                 }
                 catch (Exception e) when (!ended.IsCancellationRequested && mayRepeat(e))
                 {
@@ -93,7 +108,8 @@ public sealed class PostgresDirectory(NpgsqlDataSource source, PostgresDirectory
         }
         catch (OperationCanceledException e) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"the directory did not answer within {options.CallTimeout.TotalSeconds} s: {(last is null ? e.Message : Problem(last))}", last ?? e);
+            throw new TimeoutException(
+                $"the directory did not answer within {options.CallTimeout.TotalSeconds} s{(last is null ? "" : $": {Problem(last)}")}", last ?? e);
         }
     }
 }

@@ -33,8 +33,8 @@ public sealed class PostgresDirectoryOptions
         Set("Maximum Pool Size", PoolSize);
         Set("Timeout", (int)Math.Ceiling(ConnectTimeout.TotalSeconds));
         Set("Command Timeout", (int)Math.Ceiling(StatementTimeout.TotalSeconds));
-        // In milliseconds: a statement that got no answer is cancelled over a second connection, to a server that may be gone.
-        Set("Cancellation Timeout", 500);
+        // A statement that got no answer is given up with its connection.
+        Set("Cancellation Timeout", -1);
         Set("Application Name", "whatsaspire-message-api");
         Set("Max Auto Prepare", 40);
 

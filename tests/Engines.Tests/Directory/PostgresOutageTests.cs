@@ -21,6 +21,9 @@ public sealed class PostgresOutageTests(PostgresServer server)
     private static readonly DateTimeOffset Start = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
     private static readonly TimeSpan Grace = TimeSpan.FromHours(1);
 
+    // With the end of the text: the statement that begins a transaction names READ COMMITTED.
+    private static ReadOnlySpan<byte> Commit => "COMMIT\0"u8;
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -30,11 +33,11 @@ public sealed class PostgresOutageTests(PostgresServer server)
         var directory = await OpenAsync(line);
         var account = NewAccount("ann");
 
-        line.CutAnswerTo("COMMIT"u8);
+        line.CutAnswerTo(Commit);
         Assert.True(await directory.AddAccountAsync(account, Cancel));
-        line.CutAnswerTo("COMMIT"u8);
+        line.CutAnswerTo(Commit);
         Assert.True(await directory.PutDeviceAsync(NewDevice(account.Id), new(Bytes(1), Bytes(10)), Cancel));
-        line.CutAnswerTo("COMMIT"u8);
+        line.CutAnswerTo(Commit);
         Assert.Equal(RotationStatus.Rotated, (await directory.RotateRefreshTokenAsync(new(Bytes(1), Bytes(10)), Bytes(11), Start, Grace, Cancel)).Status);
 
         Assert.Equal(3, line.Cuts);
@@ -52,7 +55,7 @@ public sealed class PostgresOutageTests(PostgresServer server)
         await directory.PutDeviceAsync(first, new(Bytes(1), Bytes(10)), Cancel);
         await directory.PutDeviceAsync(second, new(Bytes(2), Bytes(20)), Cancel);
 
-        line.CutAnswerTo("COMMIT"u8);
+        line.CutAnswerTo(Commit);
         // 'False' would say that there was no such device.
         await Assert.ThrowsAnyAsync<DbException>(() => directory.RemoveDeviceAsync(account.Id, first.Id, Cancel));
         Assert.Equal(1, line.Cuts);

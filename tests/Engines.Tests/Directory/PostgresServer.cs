@@ -30,8 +30,9 @@ public sealed class PostgresServer : IAsyncDisposable
             _folder = new EngineFolder();
             return new PostgresEngine(_folder.Of("postgres"), FreePorts.Take(1)[0], "correct horse 'battery' staple");
         });
-        _running = new RunningEngine(_engine);
-        await _running.StartAsync(Patience, TestContext.Current.CancellationToken);
+        var running = new RunningEngine(_engine);
+        await running.StartAsync(Patience, TestContext.Current.CancellationToken);
+        _running = running;
     }
 
     /// <summary>Starts it again after it was killed.</summary>
