@@ -23,17 +23,11 @@ try
         .AddFilter("Aspire.Hosting", LogLevel.Warning)
         .AddFilter("Aspire.Hosting.Dcp.DcpHost", LogLevel.Error));
 
-    var engines = builder.AddEmbeddedEngines(data);
-
-    var messageApi = builder.AddService<Projects.MessageApi>(ResourceNames.MessageApi)
-        .WithDirectEndpoint(ResourceNames.Http)
-        .WithDirectEndpoint(ResourceNames.Grpc)
-        .WithReadiness();
-    engines.UseRedis(messageApi);
-    engines.UseStores(messageApi);
-
+    var topology = await Topology.ChooseAsync(options.Engines, builder.ExecutionContext.IsPublishMode);
+    var engines = await topology.AddEnginesAsync(builder, data);
+    var messageApi = builder.AddMessageApi(options.ReplicasOf(ResourceNames.MessageApi), engines);
     var chatEdge = builder.AddService<Projects.ChatEdge>(ResourceNames.ChatEdge)
-        .WithReplicas(2)
+        .WithReplicas(options.ReplicasOf(ResourceNames.ChatEdge))
         .WithEndpoint(ResourceNames.Http, at =>
         {
             at.Port = options.Port;
@@ -41,16 +35,15 @@ try
         })
         .WithEndpoint(ResourceNames.Grpc, at => at.Port = null)
         .WithReadiness()
-        .WithReference(messageApi)
-        .WaitFor(messageApi);
-    engines.UseRedis(chatEdge);
+        .WithMessageApi(messageApi);
+    engines.UseInEdge(chatEdge);
 
     if (builder.ExecutionContext.IsRunMode)
     {
         // At the end, wait until the services have ended: they may have something to write.
         builder.Configuration["DcpPublisher:WaitForResourceCleanup"] = "true";
         builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton(options)
+        builder.Services.AddSingleton(options).AddSingleton(topology)
             .AddFirst<StartupReport>().AddFirst<Supervision>().AddFirst<Replicas>();
     }
 
@@ -59,6 +52,6 @@ try
 }
 catch (BadOptionException bad)
 {
-    await Console.Error.WriteLineAsync($"{bad.Message}\n\n{AppHostOptions.Usage}");
+    await Console.Error.WriteLineAsync(bad.NeedsUsage ? $"{bad.Message}\n\n{AppHostOptions.Usage}" : bad.Message);
     return 2;
 }

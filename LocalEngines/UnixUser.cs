@@ -21,6 +21,20 @@ public sealed partial record UnixUser(uint Id, uint Group)
         return null;
     }
 
+    /// <summary>Reads what <see cref="ToString"/> wrote; null when it is something else.</summary>
+    public static UnixUser? TryParse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var parts = text.Split(':');
+        return parts.Length == 2
+            && uint.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+            && uint.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var group)
+            ? new(id, group) : null;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Id}:{Group}");
+
     /// <summary>Makes a file or folder his.</summary>
     public void Own(string path)
     {
