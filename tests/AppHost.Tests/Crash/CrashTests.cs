@@ -1,3 +1,5 @@
+using WhatsAspire.SystemHarness.Crash;
+
 namespace WhatsAspire.AppHost.Tests.Crash;
 
 /// <summary>Processes die by SIGKILL at moments that nobody chose, while people write to each other. Whatever was

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 using System.Reflection;
 using System.Text.RegularExpressions;
 
-namespace WhatsAspire.AppHost.Tests;
+namespace WhatsAspire.SystemHarness;
 
 /// <summary>
 /// The whole system as a user starts it: the built AppHost in a process of its own, with its own data folder and

@@ -1,4 +1,4 @@
-namespace WhatsAspire.AppHost.Tests.Crash;
+namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>One system for all crash tests, on one data folder and one port, however often it is started again.</summary>
 public class CrashSystem : IAsyncDisposable

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 
-namespace WhatsAspire.AppHost.Tests;
+namespace WhatsAspire.SystemHarness;
 
 /// <summary>One process of a system under test.</summary>
 /// <param name="ProcessId">The operating system's id.</param>
@@ -57,6 +57,14 @@ internal static partial class LinuxProcesses
             return 0;
         }
     }
+
+    /// <summary>The processes that one has started and that still run.</summary>
+    public static IReadOnlyList<int> ChildrenOf(int processId) =>
+    [
+        .. Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
+            .Select(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0)
+            .Where(id => id != 0 && ParentOf(id) == processId),
+    ];
 
     /// <summary>The living processes whose environment has the variable with this value, and those that work in the folder:
     /// an engine writes over its environment to show what it is doing.</summary>
