@@ -252,7 +252,7 @@ public sealed partial class AppHostProcess : IAsyncDisposable
         UntilAsync(() => Task.FromResult(condition()), timeout, what, cancellationToken);
 
     /// <summary>The kernel gives no signal for processes of others that come and go, so they are looked for.</summary>
-    private async Task UntilAsync(
+    public async Task UntilAsync(
         Func<Task<bool>> condition, TimeSpan timeout, Func<string> what, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();

@@ -23,7 +23,8 @@ public sealed class LocalCrashTests(LocalCrashSystem shared) : IClassFixture<Loc
     [MemberData(nameof(Engines))]
     public Task Nothing_is_lost_or_doubled_when_an_engine_is_killed(string engine) => RunAsync(async (system, load, random) =>
     {
-        for (var kills = 0; kills < 2; kills++) await CrashRun.KillEngineAsync(system, load, random, engine, Cancel);
+        for (var kills = 0; kills < 2; kills++) await CrashRun.KillEngineAsync(
+            system, load, random, engine, () => LocalSystem.IsReadyAsync(system.DataPath, engine, Cancel), Cancel);
     });
 
     [Theory]
@@ -32,12 +33,16 @@ public sealed class LocalCrashTests(LocalCrashSystem shared) : IClassFixture<Loc
     {
         var before = system.Engine(engine);
         await CrashRun.KillAsync(system, load, random, [engine], replicas: 1, Cancel);
+        await LocalSystem.ReadyAsync(system, Cancel);
         Assert.NotEqual(before.ProcessId, system.Engine(engine).ProcessId);
     });
 
     [Fact]
-    public Task Nothing_is_lost_or_doubled_when_all_engines_and_services_are_killed_at_once() => RunAsync((system, load, random) =>
-        CrashRun.KillAsync(system, load, random, ["chat-edge", "message-api", .. LocalSystem.Engines], replicas: 2, Cancel));
+    public Task Nothing_is_lost_or_doubled_when_all_engines_and_services_are_killed_at_once() => RunAsync(async (system, load, random) =>
+    {
+        await CrashRun.KillAsync(system, load, random, ["chat-edge", "message-api", .. LocalSystem.Engines], replicas: 2, Cancel);
+        await LocalSystem.ReadyAsync(system, Cancel);
+    });
 
     [Fact]
     public Task Nothing_is_lost_or_doubled_when_MessageApi_is_frozen_for_20_s_and_woken() => RunAsync(async (system, load, random) =>
@@ -80,6 +85,7 @@ public sealed class LocalCrashTests(LocalCrashSystem shared) : IClassFixture<Loc
         var without = load.Ledger.Promised.Count - promised;
         await system.KillAsync(before, Cancel);
         await system.ReplacedAsync(Engine.Redis, before, 1, Patience, Cancel);
+        await LocalSystem.ReadyAsync(system, Cancel);
         var back = Stopwatch.GetTimestamp();
         await RegisteredAsync(load);
         TestContext.Current.SendDiagnosticMessage(

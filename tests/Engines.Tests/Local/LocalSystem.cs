@@ -20,6 +20,21 @@ internal static class LocalSystem
         Engine.Need(Engine.Postgres, () => new PostgresEngine("-", 0, ""));
     }
 
+    /// <summary>Waits until all engines serve.</summary>
+    public static async Task ReadyAsync(AppHostProcess system, CancellationToken cancellationToken)
+    {
+        foreach (var engine in Engines)
+            await system.UntilAsync(() => IsReadyAsync(system.DataPath, engine, cancellationToken), TimeSpan.FromSeconds(90), () => $"{engine} to serve", cancellationToken);
+    }
+
+    /// <summary>Whether an engine serves.</summary>
+    public static Task<bool> IsReadyAsync(string dataPath, string engine, CancellationToken cancellationToken)
+    {
+        var port = PortOf(dataPath, engine);
+        ILocalEngine asked = engine == Engine.Redis ? new RedisEngine("-", port) : new PostgresEngine("-", port, "");
+        return asked.IsReadyAsync(cancellationToken);
+    }
+
     /// <summary>The port of an engine, which the AppHost keeps beside its data.</summary>
     public static int PortOf(string dataPath, string engine) =>
         int.Parse(

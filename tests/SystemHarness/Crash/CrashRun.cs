@@ -46,13 +46,15 @@ internal static class CrashRun
             await system.ReplacedAsync(service, old, Math.Min(replicas, old.Count), ComesBack, cancellationToken);
     }
 
-    /// <summary>Kills the process of a real engine, not the service that watches it, and waits until it runs again.</summary>
-    public static async Task KillEngineAsync(AppHostProcess system, CrashLoad load, Random random, string service, CancellationToken cancellationToken)
+    /// <summary>Kills the process of a real engine, not the service that watches it, and waits until it serves again.</summary>
+    public static async Task KillEngineAsync(
+        AppHostProcess system, CrashLoad load, Random random, string service, Func<Task<bool>> isReady, CancellationToken cancellationToken)
     {
         await load.MomentAsync(random, cancellationToken);
         var before = system.Services(service);
         await system.KillAsync([system.Engine(service)], cancellationToken);
         load.Ledger.Kills++;
         await system.ReplacedAsync(service, before, 1, ComesBack, cancellationToken);
+        await system.UntilAsync(isReady, ComesBack, () => $"{service} to serve", cancellationToken);
     }
 }
