@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using WhatsAspire.AppHost;
 using WhatsAspire.AppHost.Topologies;
+using WhatsAspire.LocalEngines;
 
 try
 {
@@ -13,7 +14,7 @@ try
     if (builder.ExecutionContext.IsRunMode)
     {
         data.Take();
-        if (!LocalPorts.IsFree(options.Port))
+        if (!FreePorts.IsFree(options.Port))
             throw new BadOptionException($"Port {options.Port} is in use. Choose another with --port.");
     }
 
@@ -23,17 +24,11 @@ try
         .AddFilter("Aspire.Hosting", LogLevel.Warning)
         .AddFilter("Aspire.Hosting.Dcp.DcpHost", LogLevel.Error));
 
-    var engines = builder.AddEmbeddedEngines(data);
-
-    var messageApi = builder.AddService<Projects.MessageApi>(ResourceNames.MessageApi)
-        .WithDirectEndpoint(ResourceNames.Http)
-        .WithDirectEndpoint(ResourceNames.Grpc)
-        .WithReadiness();
-    engines.UseRedis(messageApi);
-    engines.UseStores(messageApi);
-
+    var topology = await Topology.ChooseAsync(options.Engines, builder.ExecutionContext.IsPublishMode);
+    var engines = await topology.AddEnginesAsync(builder, data);
+    var messageApi = builder.AddMessageApi(options.ReplicasOf(ResourceNames.MessageApi), engines);
     var chatEdge = builder.AddService<Projects.ChatEdge>(ResourceNames.ChatEdge)
-        .WithReplicas(2)
+        .WithReplicas(options.ReplicasOf(ResourceNames.ChatEdge))
         .WithEndpoint(ResourceNames.Http, at =>
         {
             at.Port = options.Port;
@@ -41,16 +36,15 @@ try
         })
         .WithEndpoint(ResourceNames.Grpc, at => at.Port = null)
         .WithReadiness()
-        .WithReference(messageApi)
-        .WaitFor(messageApi);
-    engines.UseRedis(chatEdge);
+        .WithMessageApi(messageApi);
+    engines.UseInEdge(chatEdge);
 
     if (builder.ExecutionContext.IsRunMode)
     {
         // At the end, wait until the services have ended: they may have something to write.
         builder.Configuration["DcpPublisher:WaitForResourceCleanup"] = "true";
         builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton(options).AddSingleton<LastWords>()
+        builder.Services.AddSingleton(options).AddSingleton(topology).AddSingleton<LastWords>()
             .AddFirst<StartupReport>().AddFirst<Supervision>().AddFirst<Replicas>();
     }
 
@@ -59,6 +53,6 @@ try
 }
 catch (BadOptionException bad)
 {
-    await Console.Error.WriteLineAsync($"{bad.Message}\n\n{AppHostOptions.Usage}");
+    await Console.Error.WriteLineAsync(bad.NeedsUsage ? $"{bad.Message}\n\n{AppHostOptions.Usage}" : bad.Message);
     return 2;
 }

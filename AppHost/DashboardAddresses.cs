@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using WhatsAspire.LocalEngines;
 
 namespace WhatsAspire.AppHost;
 
@@ -19,8 +20,8 @@ internal static class DashboardAddresses
         foreach (var variable in Variables)
         {
             var given = Environment.GetEnvironmentVariable(variable);
-            if (!Uri.TryCreate(given, UriKind.Absolute, out var address) || !LocalPorts.IsFree(address.Port))
-                Environment.SetEnvironmentVariable(variable, $"http://localhost:{LocalPorts.Free()}");
+            if (!Uri.TryCreate(given, UriKind.Absolute, out var address) || !FreePorts.IsFree(address.Port))
+                Environment.SetEnvironmentVariable(variable, $"http://localhost:{FreePorts.Take()}");
         }
 
         // Everything is on this machine's loopback address, and needs no certificate.

@@ -8,6 +8,9 @@ internal sealed class DataFolder(string path) : IDisposable
 {
     private FileStream? _lock;
 
+    /// <summary>As an absolute path.</summary>
+    public string FullPath => path;
+
     /// <summary>The subfolder of one resource.</summary>
     public string Of(string resource) => Path.Combine(path, resource);
 

@@ -1,10 +1,23 @@
 namespace WhatsAspire.AppHost;
 
-/// <summary>Every name that resources, endpoints and connections have, once.</summary>
+/// <summary>Every name that resources, endpoints and connections have, once. A service finds an engine as
+/// <c>ConnectionStrings:</c> and its name.</summary>
 internal static class ResourceNames
 {
-    /// <summary>Sessions, presence, pub/sub; consumers find it as <c>ConnectionStrings:redis</c>.</summary>
+    /// <summary>Sessions, presence, pub/sub.</summary>
     public const string Redis = "redis";
+
+    /// <summary>The queue.</summary>
+    public const string Kafka = "kafka";
+
+    /// <summary>Accounts, devices, groups, settings.</summary>
+    public const string Postgres = "postgres";
+
+    /// <summary>The container that <see cref="Postgres"/> is a database of.</summary>
+    public const string PostgresServer = "postgres-server";
+
+    /// <summary>Conversation logs, positions, receipts.</summary>
+    public const string Cassandra = "cassandra";
 
     /// <summary>REST and gRPC over the stores.</summary>
     public const string MessageApi = "message-api";
@@ -20,4 +33,10 @@ internal static class ResourceNames
 
     /// <summary>An engine's own protocol.</summary>
     public const string Tcp = "tcp";
+
+    /// <summary>The parameter that encrypts the keys that sign tokens.</summary>
+    public const string DirectorySecret = "directory-secret";
+
+    /// <summary>The parameter that is the password of a PostgreSQL of ours.</summary>
+    public const string PostgresPassword = "postgres-password";
 }

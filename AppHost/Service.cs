@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using WhatsAspire.LocalEngines;
 using WhatsAspire.ServiceDefaults;
 
 namespace WhatsAspire.AppHost;
@@ -44,11 +45,57 @@ internal static class Service
     /// </summary>
     public static IResourceBuilder<ProjectResource> WithDirectEndpoint(
         this IResourceBuilder<ProjectResource> service, string endpoint) =>
-        service.WithEndpoint(endpoint, at =>
+        service.ApplicationBuilder.ExecutionContext.IsPublishMode ? service : service.WithEndpoint(endpoint, at =>
         {
-            at.Port = at.TargetPort = LocalPorts.Free();
+            at.Port = at.TargetPort = FreePorts.Take();
             at.IsProxied = false;
         });
+
+    /// <summary>
+    /// Adds MessageApi with its engines. Each replica is a resource of its own with addresses of its own, and all of them
+    /// are given to whoever asks for the service: behind one shared address an edge could not choose a conversation's replica,
+    /// nor go to another when one hangs. A platform that this is published to makes its own replicas.
+    /// </summary>
+    public static IReadOnlyList<IResourceBuilder<ProjectResource>> AddMessageApi(
+        this IDistributedApplicationBuilder builder, int replicas, Topologies.Engines engines)
+    {
+        if (replicas > 1 && !engines.HaveSharedStore)
+        {
+            throw new BadOptionException(
+                $"--replicas {ResourceNames.MessageApi}={replicas} needs a message store that replicas can share, which is Cassandra: the embedded one has one owner.")
+            { NeedsUsage = false };
+        }
+
+        var isRun = builder.ExecutionContext.IsRunMode;
+        var all = new List<IResourceBuilder<ProjectResource>>();
+        for (var i = 1; i <= (isRun ? replicas : 1); i++)
+        {
+            var replica = builder.AddService<Projects.MessageApi>(i == 1 ? ResourceNames.MessageApi : $"{ResourceNames.MessageApi}-{i}")
+                .WithEnvironment("OTEL_SERVICE_NAME", ResourceNames.MessageApi)
+                .WithDirectEndpoint(ResourceNames.Http)
+                .WithDirectEndpoint(ResourceNames.Grpc)
+                .WithReadiness();
+            if (!isRun) replica.WithReplicas(replicas);
+            engines.UseInMessageApi(replica);
+            all.Add(replica);
+        }
+
+        return all;
+    }
+
+    /// <summary>Tells a service where all replicas of MessageApi are, and lets it start once they are ready.</summary>
+    public static IResourceBuilder<ProjectResource> WithMessageApi(
+        this IResourceBuilder<ProjectResource> service, IReadOnlyList<IResourceBuilder<ProjectResource>> replicas)
+    {
+        for (var i = 0; i < replicas.Count; i++)
+        {
+            foreach (var endpoint in new[] { ResourceNames.Http, ResourceNames.Grpc })
+                service.WithEnvironment($"services__{ResourceNames.MessageApi}__{endpoint}__{i}", replicas[i].GetEndpoint(endpoint));
+            service.WithReferenceRelationship(replicas[i]).WaitFor(replicas[i]);
+        }
+
+        return service;
+    }
 
     /// <summary>
     /// Adds a background service of this process that starts before the others. The orchestrator's own ends its start

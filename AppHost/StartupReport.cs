@@ -9,6 +9,7 @@ namespace WhatsAspire.AppHost;
 /// <summary>Tells on the console what runs, where, and when all of it is healthy.</summary>
 internal sealed class StartupReport(
     AppHostOptions options,
+    Topologies.Topology topology,
     DistributedApplicationModel model,
     ResourceNotificationService notifications,
     Supervision supervision,
@@ -18,7 +19,7 @@ internal sealed class StartupReport(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         Console.WriteLine($"""
-            engines: {options.Engines} (nothing else is built yet; nothing needs to be installed for it)
+            engines: {topology.Name} ({topology.Reason})
             data: {options.DataPath}
             dashboard: {DashboardAddresses.LoginUrl(configuration)}
             """);

@@ -2,16 +2,15 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using WhatsAspire.Backplane.EdgeTransport;
 using WhatsAspire.ChatEdge.Connections;
 using WhatsAspire.ChatEdge.Routing;
-using WhatsAspire.Contracts.Messaging.V1;
 using WhatsAspire.ServiceDefaults;
 using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Health;
 
 namespace WhatsAspire.ChatEdge;
 
 /// <summary>The parts of the edge.</summary>
 internal static class EdgeRegistration
 {
-    private const string ApiGrpc = "http://_grpc.message-api";
     private const string ApiRest = "http://_http.message-api";
 
     public static IHostApplicationBuilder AddConnections(this WebApplicationBuilder builder)
@@ -19,13 +18,12 @@ internal static class EdgeRegistration
         var services = builder.Services;
         services.AddOptions<EdgeOptions>().BindConfiguration(EdgeOptions.SectionName).ValidateDataAnnotations().ValidateOnStart();
         services.AddGrpc();
-        services.AddGrpcClient<Messaging.MessagingClient>(client => client.Address = new(ApiGrpc))
-            .ConfigureChannel(channel => channel.MaxReceiveMessageSize = 32 * 1024 * 1024);
         services.AddSingleton<ISigningKeySource>(provider => new SigningKeySource(
-            async cancel => (await provider.GetRequiredService<Messaging.MessagingClient>().GetSigningKeysAsync(new(), cancellationToken: cancel)).JsonWebKeySet,
+            async cancel => (await provider.GetRequiredService<MessageApiLink>().Client.GetSigningKeysAsync(new(), cancellationToken: cancel)).JsonWebKeySet,
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<SigningKeySource>>()));
         services.AddSingleton<AccessTokenValidator>();
         services.AddSingleton<EdgeMetrics>();
+        services.AddSingleton<MessageApiAddresses>();
         services.AddSingleton<MessageApiLink>();
         services.AddSingleton<AckBatcher>();
         services.AddSingleton<ConnectionServices>();
@@ -66,6 +64,19 @@ internal static class EdgeRegistration
                     ClusterId = "message-api",
                     Destinations = new Dictionary<string, DestinationConfig> { ["message-api"] = new() { Address = ApiRest } },
                     HttpRequest = new() { ActivityTimeout = TimeSpan.FromSeconds(60) },
+                    HealthCheck = new()
+                    {
+                        // A replica that hangs refuses nothing: it is asked. Where none seems well all are tried.
+                        AvailableDestinationsPolicy = HealthCheckConstants.AvailableDestinations.HealthyOrPanic,
+                        Active = new()
+                        {
+                            Enabled = true,
+                            Path = "/health/live",
+                            Interval = TimeSpan.FromSeconds(2),
+                            Timeout = TimeSpan.FromSeconds(2),
+                            Policy = HealthCheckConstants.ActivePolicy.ConsecutiveFailures,
+                        },
+                    },
                 }])
             .AddServiceDiscoveryDestinationResolver();
         return builder;

@@ -23,14 +23,17 @@ internal static partial class Log
     [LoggerMessage(1006, LogLevel.Error, "A slow connection could not be caught up, and was ended")]
     public static partial void CatchUpFailed(this ILogger logger, Exception exception);
 
-    [LoggerMessage(1010, LogLevel.Information, "The stream to the message service stands")]
-    public static partial void ApiStreamOpened(this ILogger logger);
+    [LoggerMessage(1010, LogLevel.Information, "The stream to the message service at {Address} stands")]
+    public static partial void ApiStreamOpened(this ILogger logger, Uri address);
 
-    [LoggerMessage(1011, LogLevel.Warning, "The stream to the message service broke: {Reason}")]
-    public static partial void ApiStreamLost(this ILogger logger, string reason);
+    [LoggerMessage(1011, LogLevel.Warning, "The stream to the message service at {Address} broke: {Reason}")]
+    public static partial void ApiStreamLost(this ILogger logger, Uri address, string reason);
 
     [LoggerMessage(1012, LogLevel.Error, "An answer of the message service could not be handled")]
     public static partial void CompletionFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(1013, LogLevel.Warning, "Where the message service is could not be found out: {Reason}")]
+    public static partial void ApiNotResolved(this ILogger logger, string reason);
 
     [LoggerMessage(1020, LogLevel.Warning, "This edge's lease could not be renewed")]
     public static partial void LeaseNotRenewed(this ILogger logger, Exception exception);

@@ -1,6 +1,4 @@
-using System.ComponentModel;
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 
 namespace WhatsAspire.LocalEngines;
@@ -8,13 +6,8 @@ namespace WhatsAspire.LocalEngines;
 /// <summary>Runs an engine's process: starts it, waits until it serves, stops, kills, freezes it. Its output goes to
 /// <c>output.log</c> in its folder. Disposing kills what still runs.</summary>
 [SupportedOSPlatform("linux")]
-public sealed partial class RunningEngine : IAsyncDisposable
+public sealed class RunningEngine : IAsyncDisposable
 {
-    private const int SigKill = 9;
-    private const int SigTerm = 15;
-    private const int SigContinue = 18;
-    private const int SigStop = 19;
-
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
     private readonly ILocalEngine _engine;
     private Process? _process;
@@ -33,39 +26,32 @@ public sealed partial class RunningEngine : IAsyncDisposable
         if (_process is { HasExited: false })
             throw new InvalidOperationException($"{_engine.Name} runs already.");
         await _engine.PrepareAsync(cancellationToken);
-        var how = _engine.Process;
-        var start = new ProcessStartInfo(how.FileName, how.Arguments)
-        {
-            WorkingDirectory = how.WorkingDirectory,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        foreach (var (name, value) in how.Environment)
-            start.Environment[name] = value;
+        var start = _engine.Process.ToStartInfo();
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
         _process?.Dispose();
-        _process = Process.Start(start) ?? throw new InvalidOperationException($"{how.FileName} did not start.");
+        _process = Process.Start(start) ?? throw new InvalidOperationException($"{start.FileName} did not start.");
         _output = KeepOutputAsync(_process);
         await UntilReadyAsync(_process, patience, cancellationToken);
     }
 
-    /// <summary>Asks the engine to end (SIGTERM) and waits until it has.</summary>
-    public Task StopAsync(CancellationToken cancellationToken) => EndAsync(SigTerm, cancellationToken);
+    /// <summary>Asks the engine to end, by its own signal, and waits until it has.</summary>
+    public Task StopAsync(CancellationToken cancellationToken) => EndAsync(_engine.Process.StopSignal, cancellationToken);
 
     /// <summary>Kills the process (SIGKILL) and waits until it is gone.</summary>
-    public Task KillAsync(CancellationToken cancellationToken) => EndAsync(SigKill, cancellationToken);
+    public Task KillAsync(CancellationToken cancellationToken) => EndAsync(ProcessSignals.Kill, cancellationToken);
 
     /// <summary>Stops the process where it stands (SIGSTOP): its sockets stay open and answer nothing.</summary>
-    public void Freeze() => Send(Running(), SigStop);
+    public void Freeze() => ProcessSignals.Send(Running(), ProcessSignals.Stop);
 
     /// <summary>Lets a frozen process go on.</summary>
-    public void Thaw() => Send(Running(), SigContinue);
+    public void Thaw() => ProcessSignals.Send(Running(), ProcessSignals.Continue);
 
     public async ValueTask DisposeAsync()
     {
         if (_process is null)
             return;
         if (!_process.HasExited)
-            await EndAsync(SigKill, CancellationToken.None);
+            await EndAsync(ProcessSignals.Kill, CancellationToken.None);
         _process.Dispose();
         _process = null;
     }
@@ -73,7 +59,7 @@ public sealed partial class RunningEngine : IAsyncDisposable
     private async Task EndAsync(int signal, CancellationToken cancellationToken)
     {
         var process = Running();
-        Send(process, signal);
+        ProcessSignals.Send(process, signal);
         await process.WaitForExitAsync(cancellationToken);
         await _output.WaitAsync(cancellationToken);
     }
@@ -124,13 +110,4 @@ public sealed partial class RunningEngine : IAsyncDisposable
         using var log = new StreamReader(new FileStream(LogPath, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         return string.Join('\n', log.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(20));
     }
-
-    private static void Send(Process process, int signal)
-    {
-        if (!process.HasExited && Kill(process.Id, signal) != 0)
-            throw new Win32Exception(Marshal.GetLastPInvokeError(), $"Signal {signal} to process {process.Id} failed");
-    }
-
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Kill(int processId, int signal);
 }

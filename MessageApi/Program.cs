@@ -1,6 +1,6 @@
 using WhatsAspire.Backplane;
 using WhatsAspire.MessageApi;
-using WhatsAspire.MessageApi.Directory.Sqlite;
+using WhatsAspire.MessageApi.Directory;
 using WhatsAspire.MessageApi.Storage;
 using WhatsAspire.MessageApi.Users;
 using WhatsAspire.ServiceDefaults;
@@ -9,7 +9,7 @@ var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddBackplane();
 builder.AddMessageStore();
-builder.AddSqliteDirectory();
+builder.AddDirectory();
 builder.AddUsers();
 builder.AddMessaging();
 

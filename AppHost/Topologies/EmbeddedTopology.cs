@@ -1,6 +1,5 @@
 using System.Globalization;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
+using WhatsAspire.LocalEngines;
 
 namespace WhatsAspire.AppHost.Topologies;
 
@@ -12,20 +11,12 @@ internal static class EmbeddedTopology
     /// <param name="data">Where they keep what is durable.</param>
     public static Engines AddEmbeddedEngines(this IDistributedApplicationBuilder builder, DataFolder data)
     {
-        var port = LocalPorts.Free();
-        var health = $"{ResourceNames.Redis}-ping";
-        builder.Services.AddHealthChecks()
-            .Add(new HealthCheckRegistration(health, new RedisHealthCheck(port), failureStatus: null, tags: null));
-
+        var port = FreePorts.Take();
         var redis = builder.AddService<Projects.EmbeddedRedis>(ResourceNames.Redis)
-            .WithEndpoint(port: port, targetPort: port, scheme: "tcp", name: ResourceNames.Tcp, isProxied: false)
-            .WithEndpoint(ResourceNames.Tcp, at => at.TargetHost = "127.0.0.1")
-            .WithHealthCheck(health)
+            .WithOwnPort(port)
+            .WithProtocolCheck(ProtocolProbe.Redis, port)
             .WithEnvironment("EmbeddedRedis__Port", port.ToString(CultureInfo.InvariantCulture))
             .WithEnvironment("EmbeddedRedis__DataPath", data.Of(ResourceNames.Redis));
-
-        var connection = ReferenceExpression.Create(
-            $"{redis.GetEndpoint(ResourceNames.Tcp).Property(EndpointProperty.HostAndPort)}");
-        return new(redis, connection, data.Of(ResourceNames.MessageApi));
+        return new(new Engine(ResourceNames.Redis, redis.AtOwnPort(), redis)) { StoragePath = data.Of(ResourceNames.MessageApi) };
     }
 }

@@ -1,5 +1,6 @@
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
-using System.Threading.Channels;
+using System.IO.Hashing;
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 using WhatsAspire.Contracts;
@@ -7,134 +8,96 @@ using WhatsAspire.Contracts.Messaging.V1;
 
 namespace WhatsAspire.ChatEdge.Routing;
 
-/// <summary>The long-lived stream of operations to MessageApi. Batches form by themselves: what comes while one write
-/// is under way leaves with the next. When the stream breaks, what was not answered is sent again, in its order, on
-/// the next one: every operation is idempotent. What has waited longer than the timeout fails as unavailable, and its
-/// client tries again.</summary>
+/// <summary>Brings operations to MessageApi, over one stream to each replica. Any replica is correct; one is preferred, the
+/// one that a rendezvous hash of the conversation names, so that one process has the conversation in memory, and when it is
+/// down the next. When a stream breaks, what was not answered is sent again, in its order, on another or on the next
+/// one: every operation is idempotent. What has waited longer than the timeout fails as unavailable, and its client tries
+/// again.</summary>
 internal sealed class MessageApiLink(
-    Messaging.MessagingClient client, IOptions<EdgeOptions> options, TimeProvider time, ILogger<MessageApiLink> logger) : BackgroundService
+    MessageApiAddresses addresses, IOptions<EdgeOptions> options, TimeProvider time, ILogger<MessageApiLink> logger) : BackgroundService
 {
-    private const int Batch = 256;
-    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(3);
+    /// <summary>Operations that may be under way or wait; who comes on top waits for room.</summary>
+    private const int Room = 16384;
+
+    private static readonly TimeSpan Refresh = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstRefresh = TimeSpan.FromMilliseconds(200);
+
     private readonly ConcurrentDictionary<ulong, PendingOperation> _pending = new();
-    private readonly Channel<PendingOperation> _waiting = Channel.CreateBounded<PendingOperation>(
-        new BoundedChannelOptions(8192) { SingleReader = true });
+    private readonly SemaphoreSlim _room = new(Room);
 
+    // Guards the choice of replicas: which there are and stand, which operation and which conversation is whose.
+    private readonly Lock _gate = new();
+    private readonly Dictionary<ulong, ConversationPin> _pins = [];
+    private volatile ReplicaStream[] _replicas = [];
     private ulong _lastId;
-    private volatile bool _isConnected;
+    private uint _lastCall;
 
-    /// <summary>For the calls that are no operations of the stream.</summary>
-    public Messaging.MessagingClient Client => client;
+    /// <summary>For the calls that are no operations of the stream: of one replica that answers, in turn.</summary>
+    /// <exception cref="RpcException">None is known.</exception>
+    public Messaging.MessagingClient Client
+    {
+        get
+        {
+            var replicas = _replicas;
+            if (replicas.Length == 0) throw new RpcException(new(StatusCode.Unavailable, "no replica of the message service is known yet"));
+            var first = Interlocked.Increment(ref _lastCall);
+            for (uint i = 0; i < replicas.Length; i++)
+            {
+                var replica = replicas[(first + i) % replicas.Length];
+                if (replica.IsConnected) return replica.Client;
+            }
 
-    /// <summary>Whether the stream stands; for readiness.</summary>
-    public bool IsConnected => _isConnected;
+            return replicas[first % replicas.Length].Client;
+        }
+    }
 
-    /// <summary>Takes an operation; waits while too many wait already.</summary>
+    /// <summary>Whether a stream stands; for readiness.</summary>
+    public bool IsConnected => Standing > 0;
+
+    /// <summary>How many streams stand.</summary>
+    internal int Standing => _replicas.Count(replica => replica.IsConnected);
+
+    /// <summary>Takes an operation; waits while too many are under way already.</summary>
     public ValueTask SubmitAsync(PendingOperation operation)
     {
-        operation.Operation.Id = Interlocked.Increment(ref _lastId);
-        operation.SubmittedAt = time.GetTimestamp();
-        _pending[operation.Operation.Id] = operation;
-        return _waiting.Writer.TryWrite(operation) ? default : _waiting.Writer.WriteAsync(operation);
-    }
+        if (!_room.Wait(0)) return WaitAsync();
+        Enqueue(operation);
+        return default;
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(RunAsync(stoppingToken), ExpireAsync(stoppingToken));
-
-    private async Task RunAsync(CancellationToken stopping)
-    {
-        var retry = FirstRetry;
-        while (!stopping.IsCancellationRequested)
+        async ValueTask WaitAsync()
         {
-            try
-            {
-                await StreamAsync(() => retry = FirstRetry, stopping);
-            }
-            catch (Exception e) when (e is RpcException or IOException or HttpRequestException or TimeoutException or InvalidOperationException
-                && !stopping.IsCancellationRequested)
-            {
-                logger.ApiStreamLost(e is RpcException rpc ? rpc.Status.Detail : e.Message);
-            }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-                return;
-            }
-
-            _isConnected = false;
-            try
-            {
-                await Task.Delay(retry, time, stopping);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-
-            retry = retry * 2 < LastRetry ? retry * 2 : LastRetry;
+            if (await _room.WaitAsync(options.Value.OperationTimeout)) Enqueue(operation);
+            else operation.Fail(Unanswered());
         }
     }
 
-    private async Task StreamAsync(Action onConnected, CancellationToken stopping)
+    /// <summary>Whether it still waits for its answer.</summary>
+    public bool IsPending(PendingOperation operation) => _pending.ContainsKey(operation.Operation.Id);
+
+    /// <summary>A replica's stream stands: it takes over from those that don't.</summary>
+    public void Connected(ReplicaStream replica)
     {
-        using var broken = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        using var call = client.Exchange(cancellationToken: broken.Token);
-        // The server sends its headers at once: they tell a standing stream from a refused connection.
-        await call.ResponseHeadersAsync.WaitAsync(ConnectTimeout, time, broken.Token);
-        onConnected();
-        _isConnected = true;
-        logger.ApiStreamOpened();
-        var results = ReadAsync(call.ResponseStream, broken);
-        try
+        lock (_gate)
         {
-            var batch = new OperationBatch();
-            foreach (var (_, operation) in _pending.Where(p => p.Value.WasWritten).OrderBy(p => p.Key))
-            {
-                operation.Operation.RepeatedAfterLoss = true;
-                batch.Operations.Add(operation.Operation);
-                if (batch.Operations.Count < Batch) continue;
-                await call.RequestStream.WriteAsync(batch, broken.Token);
-                batch = new();
-            }
-
-            if (batch.Operations.Count > 0) await call.RequestStream.WriteAsync(batch, broken.Token);
-            while (await _waiting.Reader.WaitToReadAsync(broken.Token))
-            {
-                batch = new();
-                while (batch.Operations.Count < Batch && _waiting.Reader.TryRead(out var operation))
-                {
-                    if (!_pending.ContainsKey(operation.Operation.Id)) continue;   // expired
-                    operation.WasWritten = true;
-                    batch.Operations.Add(operation.Operation);
-                }
-
-                if (batch.Operations.Count > 0) await call.RequestStream.WriteAsync(batch, broken.Token);
-            }
-        }
-        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
-        {
-            await results;   // throws what broke the stream
-            throw new IOException("the stream was ended");
+            replica.IsConnected = true;
+            Move(operation => operation.Replica is not { IsConnected: true });
         }
     }
 
-    private async Task ReadAsync(IAsyncStreamReader<ResultBatch> stream, CancellationTokenSource broken)
+    /// <summary>A replica's stream has ended, or could not be opened: others take over.</summary>
+    public void Disconnected(ReplicaStream replica)
     {
-        try
+        lock (_gate)
         {
-            while (await stream.MoveNext(broken.Token))
-                foreach (var result in stream.Current.Results)
-                    if (_pending.TryRemove(result.Id, out var operation)) Finish(operation, result);
-        }
-        finally
-        {
-            await broken.CancelAsync();
+            replica.IsConnected = false;
+            Move(operation => operation.Replica == replica);
         }
     }
 
-    private void Finish(PendingOperation operation, Result result)
+    /// <summary>An answer has come.</summary>
+    public void Answered(Result result)
     {
+        if (Take(result.Id) is not { } operation) return;
         try
         {
             operation.Complete(result);
@@ -143,6 +106,164 @@ internal sealed class MessageApiLink(
         {
             // One operation's fault must not take the stream down for all others.
             logger.CompletionFailed(e);
+        }
+    }
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        foreach (var replica in _replicas) replica.Dispose();
+        _room.Dispose();
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(FollowAsync(stoppingToken), ExpireAsync(stoppingToken));
+
+    private void Enqueue(PendingOperation operation)
+    {
+        operation.SubmittedAt = time.GetTimestamp();
+        lock (_gate)
+        {
+            operation.Operation.Id = ++_lastId;
+            _pending[operation.Operation.Id] = operation;
+            Dispatch(operation);
+        }
+    }
+
+    private PendingOperation? Take(ulong id)
+    {
+        PendingOperation? operation;
+        lock (_gate)
+        {
+            if (!_pending.TryRemove(id, out operation)) return null;
+            Unpin(operation);
+        }
+
+        _room.Release();
+        return operation;
+    }
+
+    /// <summary>Gives operations to other replicas, in their order. Those that they leave are not writing.</summary>
+    private void Move(Func<PendingOperation, bool> which)
+    {
+        var moving = _pending.Values.Where(which).OrderBy(operation => operation.Operation.Id).ToArray();
+        foreach (var operation in moving)
+        {
+            operation.Replica?.Drain();
+            Unpin(operation);
+        }
+
+        foreach (var operation in moving) Dispatch(operation);
+    }
+
+    private void Dispatch(PendingOperation operation)
+    {
+        operation.Replica = Choose(operation);
+        operation.Replica?.Enqueue(operation);
+    }
+
+    private ReplicaStream? Choose(PendingOperation operation)
+    {
+        var replicas = _replicas;
+        if (replicas.Length <= 1) return replicas.Length == 0 ? null : replicas[0];
+        var route = RouteOf(operation.Operation);
+        if (!_pins.TryGetValue(route, out var pin)) _pins[route] = pin = new(route, Prefer(replicas, route));
+        pin.Operations++;
+        operation.Pin = pin;
+        return pin.Replica;
+    }
+
+    private void Unpin(PendingOperation operation)
+    {
+        if (operation.Pin is not { } pin) return;
+        operation.Pin = null;
+        if (--pin.Operations == 0) _pins.Remove(pin.Route);
+    }
+
+    /// <summary>Rendezvous hashing (Thaler and Ravishankar, 1998): every edge names the same replica without asking anybody,
+    /// and when one goes only its own conversations move.</summary>
+    private static ReplicaStream Prefer(ReplicaStream[] replicas, ulong route)
+    {
+        var best = replicas[0];
+        var (bestStands, bestScore) = (false, 0UL);
+        Span<byte> key = stackalloc byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64BigEndian(key, route);
+        foreach (var replica in replicas)
+        {
+            var score = XxHash3.HashToUInt64(key, replica.Seed);
+            if (replica.IsConnected == bestStands ? score <= bestScore : bestStands) continue;
+            (best, bestStands, bestScore) = (replica, replica.IsConnected, score);
+        }
+
+        return best;
+    }
+
+    /// <summary>The conversation; for acks and reads of several, their user.</summary>
+    private static ulong RouteOf(Operation operation)
+    {
+        var id = operation.KindCase switch
+        {
+            Operation.KindOneofCase.Send when operation.Send.ToUserId.IsEmpty => operation.Send.ConversationId.ToConversationId().Value,
+            Operation.KindOneofCase.Send => ConversationId.Direct(operation.Send.SenderId.ToUserId(), operation.Send.ToUserId.ToUserId()).Value,
+            Operation.KindOneofCase.Advance when operation.Advance.Positions.Count == 1 => operation.Advance.Positions[0].ConversationId.ToConversationId().Value,
+            Operation.KindOneofCase.Advance => operation.Advance.UserId.ToUserId().Value,
+            _ => default,
+        };
+        Span<byte> bytes = stackalloc byte[16];
+        id.TryWriteBytes(bytes, bigEndian: true, out _);
+        return XxHash3.HashToUInt64(bytes);
+    }
+
+    /// <summary>Keeps a stream to each replica that there is.</summary>
+    private async Task FollowAsync(CancellationToken stopping)
+    {
+        var running = new Dictionary<ReplicaStream, Task>();
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    await FollowOnceAsync(running, stopping);
+                }
+                catch (Exception e) when (e is InvalidOperationException or IOException or System.Net.Sockets.SocketException)
+                {
+                    logger.ApiNotResolved(e.Message);
+                }
+
+                await Task.Delay(_replicas.Length == 0 ? FirstRefresh : Refresh, time, stopping);
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The process ends: its clients connect elsewhere and send again.
+        }
+
+        await Task.WhenAll(running.Values);
+    }
+
+    private async Task FollowOnceAsync(Dictionary<ReplicaStream, Task> running, CancellationToken stopping)
+    {
+        var found = await addresses.ResolveAsync(stopping);
+        var before = _replicas;
+        if (found.Count == 0 || found.SequenceEqual(before.Select(replica => replica.Address))) return;
+        ReplicaStream[] after =
+        [
+            .. found.Select(address => Array.Find(before, replica => replica.Address == address) ?? new(address, this, time, logger, stopping)),
+        ];
+        lock (_gate)
+        {
+            _replicas = after;
+            Move(operation => operation.Replica is null);
+        }
+
+        foreach (var replica in after.Except(before)) running[replica] = replica.RunAsync();
+        foreach (var replica in before.Except(after))
+        {
+            replica.End();
+            await running[replica];
+            running.Remove(replica);
+            replica.Dispose();
         }
     }
 
@@ -155,8 +276,10 @@ internal sealed class MessageApiLink(
             {
                 var now = time.GetTimestamp();
                 foreach (var (id, operation) in _pending)
-                    if (time.GetElapsedTime(operation.SubmittedAt, now) > options.Value.OperationTimeout && _pending.TryRemove(id, out _))
-                        operation.Fail(Error.Unavailable("the message service does not answer; send it again, it will be stored once"));
+                {
+                    if (time.GetElapsedTime(operation.SubmittedAt, now) > options.Value.OperationTimeout && Take(id) is not null)
+                        operation.Fail(Unanswered());
+                }
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -164,4 +287,6 @@ internal sealed class MessageApiLink(
             // The process ends: its clients connect elsewhere and send again.
         }
     }
+
+    private static Error Unanswered() => Error.Unavailable("the message service does not answer; send it again, it will be stored once");
 }

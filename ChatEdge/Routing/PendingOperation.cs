@@ -15,7 +15,25 @@ internal abstract class PendingOperation(Operation operation)
     /// <summary>It has been written to a stream at least once.</summary>
     public bool WasWritten { get; set; }
 
+    /// <summary>Where it was sent, or waits to be; null while no replica is known.</summary>
+    public ReplicaStream? Replica { get; set; }
+
+    /// <summary>What holds its conversation to that replica; null where there is nothing to choose.</summary>
+    public ConversationPin? Pin { get; set; }
+
     public abstract void Complete(Result result);
 
     public abstract void Fail(Error error);
+}
+
+/// <summary>While operations of a conversation are under way the next ones go to the same replica, so that none overtakes
+/// another.</summary>
+internal sealed class ConversationPin(ulong route, ReplicaStream replica)
+{
+    public ulong Route => route;
+
+    public ReplicaStream Replica => replica;
+
+    /// <summary>Operations under way.</summary>
+    public int Operations { get; set; }
 }

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace WhatsAspire.MessageApi.Directory;
@@ -13,9 +12,9 @@ internal sealed class DirectoryHealthCheck(SqlDirectory directory) : IHealthChec
             await directory.PingAsync(cancellationToken);
             return HealthCheckResult.Healthy("the directory answers");
         }
-        catch (DbException e)
+        catch (Exception e) when (directory.Problem(e) is not null)
         {
-            return new(context.Registration.FailureStatus, $"the directory does not answer: {e.Message}", e);
+            return new(context.Registration.FailureStatus, $"the directory does not answer: {directory.Problem(e)}", e);
         }
     }
 }

@@ -5,6 +5,12 @@ public sealed class DirectoryOptions
 {
     public const string SectionName = "Directory";
 
+    internal const string Postgres = "postgres";
+    internal const string Sqlite = "sqlite";
+
+    /// <summary><c>postgres</c> or <c>sqlite</c>. Unless set, PostgreSQL if there is a connection string <c>postgres</c>.</summary>
+    public string Engine { get; set; } = "";
+
     /// <summary>The SQLite file, or an existing folder to hold <c>directory.db</c>. Unless set, the file lies in the
     /// folder that <c>Storage:Path</c> names.</summary>
     public string Path { get; set; } = "";

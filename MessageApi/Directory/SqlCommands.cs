@@ -2,16 +2,26 @@ using System.Data.Common;
 
 namespace WhatsAspire.MessageApi.Directory;
 
-/// <summary>The few steps between a statement with named parameters and its rows.</summary>
+/// <summary>The few steps between a statement with named parameters and its rows. Cancellation is looked at before a
+/// statement is sent, not while it runs: a statement takes no longer than the connection's own time, and PostgreSQL's
+/// client cancels one over a second connection, blocking a thread until the server has answered there.</summary>
 internal static class SqlCommands
 {
     /// <summary>Runs a statement that returns no rows.</summary>
+    /// <param name="connection">Open.</param>
+    /// <param name="sql">The statement.</param>
+    /// <param name="arguments">Its parameters.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="patience">How long it may take; the connection's own time unless given.</param>
     /// <returns>How many rows it changed.</returns>
     public static async Task<int> ExecuteAsync(
-        this DbConnection connection, string sql, (string Name, object? Value)[] arguments, CancellationToken cancellationToken)
+        this DbConnection connection, string sql, (string Name, object? Value)[] arguments, CancellationToken cancellationToken,
+        TimeSpan? patience = null)
     {
         await using var command = Command(connection, sql, arguments);
-        return await command.ExecuteNonQueryAsync(cancellationToken);
+        if (patience is { } time) command.CommandTimeout = (int)time.TotalSeconds;
+        cancellationToken.ThrowIfCancellationRequested();
+        return await command.ExecuteNonQueryAsync(CancellationToken.None);
     }
 
     /// <summary>The first row, or null.</summary>
@@ -20,8 +30,9 @@ internal static class SqlCommands
         CancellationToken cancellationToken) where T : class
     {
         await using var command = Command(connection, sql, arguments);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? read(reader) : null;
+        cancellationToken.ThrowIfCancellationRequested();
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        return await reader.ReadAsync(CancellationToken.None) ? read(reader) : null;
     }
 
     /// <summary>All rows.</summary>
@@ -30,9 +41,10 @@ internal static class SqlCommands
         CancellationToken cancellationToken)
     {
         await using var command = Command(connection, sql, arguments);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
         List<T> rows = [];
-        while (await reader.ReadAsync(cancellationToken)) rows.Add(read(reader));
+        while (await reader.ReadAsync(CancellationToken.None)) rows.Add(read(reader));
         return rows;
     }
 

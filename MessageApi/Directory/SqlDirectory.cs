@@ -25,11 +25,18 @@ public abstract class SqlDirectory(DbDataSource source) : IDirectory
     protected abstract string? SigningKeysLock { get; }
 
     /// <summary>Answers when the database does.</summary>
-    public async Task PingAsync(CancellationToken cancellationToken)
+    public virtual async Task PingAsync(CancellationToken cancellationToken)
     {
         await using var connection = await source.OpenConnectionAsync(cancellationToken);
         await connection.AllAsync("SELECT name FROM schema_migrations LIMIT 1", [], r => r.GetString(0), cancellationToken);
     }
+
+    /// <summary>Whether an exception says that the database can't be reached now, rather than that something is wrong with
+    /// what it was asked.</summary>
+    public virtual bool IsAway(Exception exception) => false;
+
+    /// <summary>Why the database does not answer, for whoever operates it; null when the exception says nothing of that.</summary>
+    public virtual string? Problem(Exception exception) => exception is DbException ? exception.Message : null;
 
     public Task<bool> AddAccountAsync(Account account, CancellationToken cancellationToken)
     {
@@ -95,7 +102,7 @@ public abstract class SqlDirectory(DbDataSource source) : IDirectory
     public Task<bool> RemoveDeviceAsync(UserId user, DeviceId device, CancellationToken cancellationToken) =>
         WriteAsync(async (connection, cancel) => await connection.ExecuteAsync(
             "DELETE FROM devices WHERE device_id = @device AND user_id = @user",
-            [("device", device.Value), ("user", user.Value)], cancel) == 1, cancellationToken);
+            [("device", device.Value), ("user", user.Value)], cancel) == 1, cancellationToken, isRepeatable: false);
 
     public Task<RotationOutcome> RotateRefreshTokenAsync(
         RefreshTokenHash presented, byte[] nextHash, DateTimeOffset now, TimeSpan grace, CancellationToken cancellationToken)
@@ -186,11 +193,8 @@ public abstract class SqlDirectory(DbDataSource source) : IDirectory
         }, cancellationToken);
     }
 
-    public async Task<IReadOnlyList<SigningKey>> ListSigningKeysAsync(DateTimeOffset now, CancellationToken cancellationToken)
-    {
-        await using var connection = await source.OpenConnectionAsync(cancellationToken);
-        return await KeysAsync(connection, now, cancellationToken);
-    }
+    public Task<IReadOnlyList<SigningKey>> ListSigningKeysAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
+        ReadAsync((connection, cancel) => KeysAsync(connection, now, cancel), cancellationToken);
 
     private static Task<IReadOnlyList<SigningKey>> KeysAsync(DbConnection connection, DateTimeOffset at, CancellationToken cancellationToken) =>
         connection.AllAsync(
@@ -199,31 +203,49 @@ public abstract class SqlDirectory(DbDataSource source) : IDirectory
             r => new SigningKey(r.GetString(0), r.GetFieldValue<byte[]>(1), Time(r.GetInt64(2)), Time(r.GetInt64(3)), Time(r.GetInt64(4))),
             cancellationToken);
 
-    /// <summary>Runs <paramref name="work"/> in one transaction and commits it.</summary>
-    protected virtual async Task<T> WriteAsync<T>(
+    /// <summary>Runs <paramref name="work"/>, which only reads, on a connection.</summary>
+    protected virtual async Task<T> ReadAsync<T>(
         Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(work);
         await using var connection = await source.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        return await work(connection, cancellationToken);
+    }
+
+    /// <summary>Runs <paramref name="work"/> in one transaction and commits it.</summary>
+    /// <param name="work">May be run again, on a new connection, after a run that did not take effect.</param>
+    /// <param name="cancellationToken">Ends it, before the commit or with an unknown outcome.</param>
+    /// <param name="isRepeatable">Whether it gives the same result again when it did take effect, so that it may be run
+    /// again also when that is not known.</param>
+    protected virtual Task<T> WriteAsync<T>(
+        Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken, bool isRepeatable = true) =>
+        TransactAsync(work, static () => { }, cancellationToken);
+
+    /// <summary>One run of a write.</summary>
+    /// <param name="work">What to do.</param>
+    /// <param name="onCommit">Called when the commit is about to be asked for: up to then nothing can have taken effect.</param>
+    /// <param name="cancellationToken">Ends it before its next statement. Once the commit was asked for nothing ends it.</param>
+    protected async Task<T> TransactAsync<T>(
+        Func<DbConnection, CancellationToken, Task<T>> work, Action onCommit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        ArgumentNullException.ThrowIfNull(onCommit);
+        await using var connection = await source.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(CancellationToken.None);
         var result = await work(connection, cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        onCommit();
+        await transaction.CommitAsync(CancellationToken.None);
         return result;
     }
 
-    private async Task<T?> FirstAsync<T>(
-        string sql, (string, object?)[] arguments, Func<DbDataReader, T> read, CancellationToken cancellationToken) where T : class
-    {
-        await using var connection = await source.OpenConnectionAsync(cancellationToken);
-        return await connection.FirstAsync(sql, arguments, read, cancellationToken);
-    }
+    private Task<T?> FirstAsync<T>(
+        string sql, (string, object?)[] arguments, Func<DbDataReader, T> read, CancellationToken cancellationToken) where T : class =>
+        ReadAsync((connection, cancel) => connection.FirstAsync(sql, arguments, read, cancel), cancellationToken);
 
-    private async Task<IReadOnlyList<T>> AllAsync<T>(
-        string sql, (string, object?)[] arguments, Func<DbDataReader, T> read, CancellationToken cancellationToken)
-    {
-        await using var connection = await source.OpenConnectionAsync(cancellationToken);
-        return await connection.AllAsync(sql, arguments, read, cancellationToken);
-    }
+    private Task<IReadOnlyList<T>> AllAsync<T>(
+        string sql, (string, object?)[] arguments, Func<DbDataReader, T> read, CancellationToken cancellationToken) =>
+        ReadAsync((connection, cancel) => connection.AllAsync(sql, arguments, read, cancel), cancellationToken);
 
     private static Account ReadAccount(DbDataReader r) => new(
         new(r.GetGuid(0)), r.GetString(1), r.GetString(2), r.IsDBNull(3) ? null : r.GetString(3), r.GetString(4), Time(r.GetInt64(5)));

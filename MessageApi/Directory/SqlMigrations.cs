@@ -13,6 +13,10 @@ namespace WhatsAspire.MessageApi.Directory;
 /// while a deployment rolls.</para></summary>
 internal static class SqlMigrations
 {
+    /// <summary>How long one script may take, and another process' migration be waited for: an index over many rows is
+    /// built in minutes.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+
     /// <summary>Applies what is missing. The transaction that <paramref name="connection"/> is in must exclude every
     /// other one that migrates.</summary>
     /// <param name="connection">Open, and in a transaction that the caller commits.</param>
@@ -41,7 +45,7 @@ internal static class SqlMigrations
                         $"Migration {name} was changed after it had been applied. Restore it, and put the change into a new one.");
                 continue;
             }
-            await connection.ExecuteAsync(sql, [], cancellationToken);
+            await connection.ExecuteAsync(sql, [], cancellationToken, Patience);
             await connection.ExecuteAsync(
                 "INSERT INTO schema_migrations (name, sha256, applied_ms) VALUES (@name, @sha256, @applied)",
                 [("name", name), ("sha256", hash), ("applied", now.ToUnixTimeMilliseconds())], cancellationToken);

@@ -28,4 +28,7 @@ internal static partial class UsersLog
 
     [LoggerMessage(2207, LogLevel.Warning, "Passwords are hashed with {Iterations} rounds only; that is for load tests")]
     public static partial void WeakPasswords(ILogger logger, int iterations);
+
+    [LoggerMessage(2208, LogLevel.Warning, "The directory can't be reached, and is tried again in {PauseSeconds:F1} s: {Problem}")]
+    public static partial void DirectoryIsAway(ILogger logger, string? problem, double pauseSeconds);
 }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using WhatsAspire.Contracts;
-using WhatsAspire.MessageApi.Directory.Sqlite;
+using WhatsAspire.MessageApi.Directory;
 using WhatsAspire.MessageApi.Users;
 using Xunit;
 
@@ -56,7 +56,7 @@ internal sealed class TestApi : IAsyncDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.AddSingleton<TimeProvider>(time);
         builder.Services.AddSingleton<IDeviceRevocations>(revocations);
-        builder.AddSqliteDirectory();
+        builder.AddDirectory();
         builder.AddUsers();
         var app = builder.Build();
         app.MapUsers();

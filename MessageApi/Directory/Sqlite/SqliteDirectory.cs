@@ -45,14 +45,14 @@ public sealed class SqliteDirectory : SqlDirectory, IDisposable
     }
 
     protected override async Task<T> WriteAsync<T>(
-        Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+        Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken, bool isRepeatable = true)
     {
         if (!await _writer.WaitAsync(_writeTimeout, cancellationToken))
             throw new TimeoutException($"no turn to write to the directory within {_writeTimeout.TotalSeconds} s");
         try
         {
             // The provider begins with BEGIN IMMEDIATE: the write lock is held from the first statement on.
-            return await base.WriteAsync(work, cancellationToken);
+            return await base.WriteAsync(work, cancellationToken, isRepeatable);
         }
         finally
         {

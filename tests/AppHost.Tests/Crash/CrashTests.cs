@@ -1,5 +1,4 @@
-using System.Diagnostics;
-using System.Globalization;
+using WhatsAspire.SystemHarness.Crash;
 
 namespace WhatsAspire.AppHost.Tests.Crash;
 
@@ -12,7 +11,6 @@ public sealed class CrashTests(CrashSystem shared) : IClassFixture<CrashSystem>
 {
     private static readonly string[] Edge = ["chat-edge"];
     private static readonly string[] MessageApi = ["message-api"];
-    private static readonly TimeSpan ComesBack = TimeSpan.FromSeconds(90);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -57,38 +55,8 @@ public sealed class CrashTests(CrashSystem shared) : IClassFixture<CrashSystem>
         }
     });
 
-    private async Task RunAsync(Func<AppHostProcess, CrashLoad, Random, Task> die)
-    {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("WHATSASPIRE_CRASH_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var given)
-            ? given : Random.Shared.Next(1 << 30);
-        var system = await shared.SystemAsync(Cancellation);
-        await using var load = await CrashLoad.StartAsync(() => shared.Address, seed, Cancellation);
-        var began = Stopwatch.GetTimestamp();
-        var died = TimeSpan.Zero;
-        try
-        {
-            await die(system, load, new Random(seed));
-            died = Stopwatch.GetElapsedTime(began);
-            await load.FinishAsync(Cancellation);
-        }
-        finally
-        {
-            var counts = $"seed {seed}: deaths in {died.TotalSeconds:F0} s, everything in {Stopwatch.GetElapsedTime(began).TotalSeconds:F0} s; {load.Ledger}";
-            TestContext.Current.SendDiagnosticMessage(counts);
-            TestContext.Current.TestOutputHelper?.WriteLine(counts);
-        }
-    }
+    private Task RunAsync(Func<AppHostProcess, CrashLoad, Random, Task> die) => CrashRun.RunAsync(shared, die, Cancellation);
 
-    /// <summary>Kills, at a moment of the seed's choosing, up to so many replicas of each service at once, and waits until
-    /// all of them have come back.</summary>
-    private static async Task KillAsync(AppHostProcess system, CrashLoad load, Random random, IReadOnlyList<string> services, int replicas)
-    {
-        await load.MomentAsync(random, Cancellation);
-        var before = services.ToDictionary(service => service, system.Services);
-        SystemProcess[] victims = [.. before.Values.SelectMany(all => all.OrderBy(_ => random.Next()).Take(replicas))];
-        await system.KillAsync(victims, Cancellation);
-        load.Ledger.Kills += victims.Length;
-        foreach (var (service, old) in before)
-            await system.ReplacedAsync(service, old, Math.Min(replicas, old.Count), ComesBack, Cancellation);
-    }
+    private static Task KillAsync(AppHostProcess system, CrashLoad load, Random random, IReadOnlyList<string> services, int replicas) =>
+        CrashRun.KillAsync(system, load, random, services, replicas, Cancellation);
 }

@@ -2,8 +2,9 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;
+using WhatsAspire.LocalEngines;
 
-namespace WhatsAspire.AppHost.Tests;
+namespace WhatsAspire.SystemHarness;
 
 /// <summary>
 /// The whole system as a user starts it: the built AppHost in a process of its own, with its own data folder and
@@ -22,12 +23,16 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _log = new();
 
-    private AppHostProcess(string? dataPath, int? port, IReadOnlyDictionary<string, string>? environment)
+    private AppHostProcess(
+        string? dataPath, int? port, IReadOnlyDictionary<string, string>? environment, IReadOnlyList<string>? arguments)
     {
         _ownsData = dataPath is null;
         DataPath = dataPath ?? Directory.CreateTempSubdirectory("whatsaspire-").FullName;
+        // An engine may run as another user, who has to pass through.
+        if (_ownsData && OperatingSystem.IsLinux())
+            File.SetUnixFileMode(DataPath, File.GetUnixFileMode(DataPath) | UnixFileMode.OtherExecute);
         Port = port ?? FreePort();
-        var start = new ProcessStartInfo(Program, ["--data", DataPath, "--port", $"{Port}"])
+        var start = new ProcessStartInfo(Program, ["--data", DataPath, "--port", $"{Port}", .. arguments ?? Embedded])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -44,6 +49,9 @@ public sealed partial class AppHostProcess : IAsyncDisposable
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
     }
+
+    /// <summary>What it runs on unless a test says otherwise, whatever the machine has.</summary>
+    public static IReadOnlyList<string> Embedded { get; } = ["--engines", "embedded"];
 
     /// <summary>The longest that a start may take.</summary>
     public static TimeSpan StartTimeout { get; } = TimeSpan.FromSeconds(180);
@@ -75,13 +83,14 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     /// <param name="dataPath">A folder to keep, for a restart on the same data; without it one is made, and removed at the end.</param>
     /// <param name="port">The public port, for a restart that clients find again; without it a free one.</param>
     /// <param name="environment">Variables for the AppHost and all that it starts.</param>
+    /// <param name="arguments">More of the command line; unless given, <see cref="Embedded"/>.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public static async Task<AppHostProcess> StartAsync(
         string? dataPath = null, int? port = null, IReadOnlyDictionary<string, string>? environment = null,
-        CancellationToken cancellationToken = default)
+        IReadOnlyList<string>? arguments = null, CancellationToken cancellationToken = default)
     {
         var started = Stopwatch.GetTimestamp();
-        var system = Begin(dataPath, port, environment);
+        var system = Begin(dataPath, port, environment, arguments);
         try
         {
             await system.LoggedAsync(ReadyLine(), StartTimeout, cancellationToken);
@@ -99,11 +108,13 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     /// <param name="dataPath">As for <see cref="StartAsync"/>.</param>
     /// <param name="port">As for <see cref="StartAsync"/>.</param>
     /// <param name="environment">As for <see cref="StartAsync"/>.</param>
+    /// <param name="arguments">As for <see cref="StartAsync"/>.</param>
     public static AppHostProcess Begin(
-        string? dataPath = null, int? port = null, IReadOnlyDictionary<string, string>? environment = null)
+        string? dataPath = null, int? port = null, IReadOnlyDictionary<string, string>? environment = null,
+        IReadOnlyList<string>? arguments = null)
     {
         RequireLinux();
-        return new(dataPath, port, environment);
+        return new(dataPath, port, environment, arguments);
     }
 
     /// <summary>Skips the test where processes can't be found and signalled the way this fixture does it.</summary>
@@ -111,10 +122,17 @@ public sealed partial class AppHostProcess : IAsyncDisposable
         Assert.SkipUnless(OperatingSystem.IsLinux(), "It finds the processes of the system in /proc, which only Linux has.");
 
     /// <summary>A TCP port that nothing listens on.</summary>
-    public static int FreePort() => LocalPorts.Free();
+    public static int FreePort() => FreePorts.Take();
 
-    /// <summary>All living processes of the system: AppHost, services, orchestrator, dashboard.</summary>
-    public IReadOnlyList<SystemProcess> Processes() => LinuxProcesses.With(MarkVariable, _mark);
+    /// <summary>All living processes of the system: AppHost, services, engines, orchestrator, dashboard.</summary>
+    public IReadOnlyList<SystemProcess> Processes() => LinuxProcesses.With(MarkVariable, _mark, DataPath);
+
+    /// <summary>The process of a real engine: the child of the service that watches it.</summary>
+    public SystemProcess Engine(string service)
+    {
+        var host = Assert.Single(Services(service));
+        return Assert.Single(Processes(), process => LinuxProcesses.ParentOf(process.ProcessId) == host.ProcessId);
+    }
 
     /// <summary>The living replicas of our services, by name.</summary>
     public IReadOnlyList<SystemProcess> Services() =>
@@ -228,7 +246,7 @@ public sealed partial class AppHostProcess : IAsyncDisposable
         UntilAsync(() => Task.FromResult(condition()), timeout, what, cancellationToken);
 
     /// <summary>The kernel gives no signal for processes of others that come and go, so they are looked for.</summary>
-    private async Task UntilAsync(
+    public async Task UntilAsync(
         Func<Task<bool>> condition, TimeSpan timeout, Func<string> what, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();

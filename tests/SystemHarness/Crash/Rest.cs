@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 
-namespace WhatsAspire.AppHost.Tests.Crash;
+namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>An account with the tokens of its devices.</summary>
 internal sealed record Account(string UserId, string Username);

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 
-namespace WhatsAspire.AppHost.Tests.Crash;
+namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>A text that somebody means to send, until he is told that it was.</summary>
 internal sealed record Outgoing(string ClientMessageId, string Sender, string To, string Text);

@@ -1,4 +1,4 @@
-namespace WhatsAspire.AppHost.Tests.Crash;
+namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>People who write to each other while processes die: three pairs, the first of them with a second device, and
 /// one who is away all the time and comes back at the end.</summary>

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace WhatsAspire.AppHost.Tests.Crash;
+namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>The wire as its description has it, read without the code under test: a frame or a body with whichever
 /// members came.</summary>

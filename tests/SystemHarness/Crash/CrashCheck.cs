@@ -1,4 +1,4 @@
-namespace WhatsAspire.AppHost.Tests.Crash;
+namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>Holds what every device has, and what history and summaries say, against what was promised.</summary>
 internal sealed class CrashCheck(CrashLoad load)

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net.WebSockets;
 using System.Threading.Channels;
 
-namespace WhatsAspire.AppHost.Tests.Crash;
+namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>One device that does what the description of the wire asks of a client, and nothing more: it keeps an outbox
 /// and resends until <c>sent</c>, pulls gaps, acks, reads, and connects again whenever a connection ends. Everything

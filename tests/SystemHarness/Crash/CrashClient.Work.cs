@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 
-namespace WhatsAspire.AppHost.Tests.Crash;
+namespace WhatsAspire.SystemHarness.Crash;
 
 /// <content>What the device does with what comes, and by itself. All of it under the gate.</content>
 internal sealed partial class CrashClient

@@ -1,11 +1,29 @@
-namespace WhatsAspire.AppHost.Tests.Crash;
+namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>One system for all crash tests, on one data folder and one port, however often it is started again.</summary>
-public sealed class CrashSystem : IAsyncDisposable
+public class CrashSystem : IAsyncDisposable
 {
+    private readonly IReadOnlyList<string> _arguments;
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("whatsaspire-crash-");
     private readonly int _port = AppHostProcess.FreePort();
     private AppHostProcess? _system;
+
+    /// <summary>A system on embedded engines.</summary>
+    public CrashSystem()
+        : this(AppHostProcess.Embedded)
+    {
+    }
+
+    /// <summary>A system that the command line describes.</summary>
+    protected CrashSystem(IReadOnlyList<string> arguments)
+    {
+        _arguments = arguments;
+        if (OperatingSystem.IsLinux())
+            File.SetUnixFileMode(_data.FullName, File.GetUnixFileMode(_data.FullName) | UnixFileMode.OtherExecute);
+    }
+
+    /// <summary>The folder of everything durable.</summary>
+    public string DataPath => _data.FullName;
 
     /// <summary>Where clients connect.</summary>
     public Uri Address => new($"http://localhost:{_port}");
@@ -14,7 +32,7 @@ public sealed class CrashSystem : IAsyncDisposable
     public async Task<AppHostProcess> SystemAsync(CancellationToken cancellationToken)
     {
         AppHostProcess.RequireLinux();
-        return _system ??= await AppHostProcess.StartAsync(_data.FullName, _port, cancellationToken: cancellationToken);
+        return _system ??= await AppHostProcess.StartAsync(_data.FullName, _port, arguments: _arguments, cancellationToken: cancellationToken);
     }
 
     /// <summary>Ends the AppHost, by SIGTERM or SIGKILL, and starts it again on the same data when nothing of it is left.</summary>
@@ -34,5 +52,6 @@ public sealed class CrashSystem : IAsyncDisposable
     {
         if (_system is not null) await _system.DisposeAsync();
         _data.Delete(recursive: true);
+        GC.SuppressFinalize(this);
     }
 }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 
-namespace WhatsAspire.AppHost.Tests;
+namespace WhatsAspire.SystemHarness;
 
 /// <summary>One process of a system under test.</summary>
 /// <param name="ProcessId">The operating system's id.</param>
@@ -24,12 +24,15 @@ public sealed record SystemProcess(int ProcessId, string Name, IReadOnlyDictiona
     }
 }
 
-/// <summary>Finds the processes of one system by a variable that all of them inherit, and sends them signals.</summary>
+/// <summary>Finds the processes of one system by a variable that all of them inherit, or by the folder that they work in, and
+/// sends them signals.</summary>
 internal static partial class LinuxProcesses
 {
     public const int SigInt = 2;
     public const int SigKill = 9;
     public const int SigTerm = 15;
+    public const int SigContinue = 18;
+    public const int SigStop = 19;
 
     private const int NoSuchProcess = 3;
 
@@ -40,15 +43,39 @@ internal static partial class LinuxProcesses
         return (Convert.ToUInt64(ignored["SigIgn:".Length..].Trim(), 16) & (1UL << (SigInt - 1))) != 0;
     }
 
-    /// <summary>The living processes whose environment has the variable with this value.</summary>
-    public static IReadOnlyList<SystemProcess> With(string variable, string value)
+    /// <summary>The process that started another one; 0 when that has ended.</summary>
+    public static int ParentOf(int processId)
+    {
+        try
+        {
+            // The name, in brackets, may hold anything.
+            var fields = File.ReadAllText($"/proc/{processId}/stat").Split(')')[^1].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            return int.Parse(fields[1], CultureInfo.InvariantCulture);
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
+    }
+
+    /// <summary>The processes that one has started and that still run.</summary>
+    public static IReadOnlyList<int> ChildrenOf(int processId) =>
+    [
+        .. Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
+            .Select(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0)
+            .Where(id => id != 0 && ParentOf(id) == processId),
+    ];
+
+    /// <summary>The living processes whose environment has the variable with this value, and those that work in the folder:
+    /// an engine writes over its environment to show what it is doing.</summary>
+    public static IReadOnlyList<SystemProcess> With(string variable, string value, string folder)
     {
         var found = new List<SystemProcess>();
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
         {
             if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
                 && ReadEnvironment(directory) is { } environment
-                && environment.TryGetValue(variable, out var held) && held == value)
+                && ((environment.TryGetValue(variable, out var held) && held == value) || WorksIn(directory, folder)))
                 found.Add(new(id, NameOf(directory, environment), environment));
         }
 
@@ -60,6 +87,19 @@ internal static partial class LinuxProcesses
     {
         if (Kill(processId, signal) != 0 && Marshal.GetLastPInvokeError() is var error && error != NoSuchProcess)
             throw new InvalidOperationException($"Signal {signal} to process {processId} failed with error {error}.");
+    }
+
+    private static bool WorksIn(string directory, string folder)
+    {
+        try
+        {
+            return File.ResolveLinkTarget($"{directory}/cwd", returnFinalTarget: false)?.FullName is { } at
+                && (at == folder || at.StartsWith(folder + "/", StringComparison.Ordinal));
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Null for a process that has ended meanwhile, is a zombie, or belongs to somebody else.</summary>

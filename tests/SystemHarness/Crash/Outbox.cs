@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace WhatsAspire.AppHost.Tests.Crash;
+namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>What a device has to send, until the server has said that it holds it. Not safe for concurrent use.</summary>
 internal sealed class Outbox(Ledger ledger)

@@ -1,4 +1,4 @@
-namespace WhatsAspire.AppHost.Tests.Crash;
+namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>One entry as a device was given it.</summary>
 internal readonly record struct Held(string ClientMessageId, string MessageId);
