@@ -38,7 +38,7 @@ internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepa
         {
             return (await first.WaitAsync(delay, time, CancellationToken.None), false);
         }
-        catch (TimeoutException) when (!first.IsFaulted)
+        catch (TimeoutException)
         {
             return (await RunTogetherAsync(first, delay, call, request, cancellationToken), true);
         }
@@ -123,14 +123,18 @@ internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepa
     private async Task<CqlResult> TryAsync(Call call, CqlConnection connection, StatementRequest request, CancellationToken cancellationToken)
     {
         if (options.Keyspace is not null && connection.Keyspace is null)
-            await connection.UseKeyspaceAsync(options.Keyspace, cancellationToken);
+            await WithoutEffectAsync(connection.UseKeyspaceAsync(options.Keyspace, cancellationToken));
         for (var again = 0; ; again++)
         {
             var response = await SendAsync(call, connection, request, cancellationToken);
             if (response.Opcode == Opcode.Error)
             {
-                if (again < MaxPreparedAgain && ErrorReader.IsUnprepared(response) && await TryPrepareAgainAsync(request, connection, cancellationToken))
+                if (again < MaxPreparedAgain && ErrorReader.IsUnprepared(response) && request is (ExecuteRequest or BatchRequest))
+                {
+                    await WithoutEffectAsync(PrepareAgainAsync(request, connection, cancellationToken));
                     continue;
+                }
+
                 throw ErrorReader.Read(response, connection.Version, connection.Node, request.IsRead, request.IsConditional);
             }
 
@@ -194,23 +198,31 @@ internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepa
         }
     }
 
-    private async Task<bool> TryPrepareAgainAsync(StatementRequest request, CqlConnection connection, CancellationToken cancellationToken)
+    private async ValueTask PrepareAgainAsync(StatementRequest request, CqlConnection connection, CancellationToken cancellationToken)
     {
         logger.PreparedAgain(connection.Node);
-        switch (request)
+        if (request is ExecuteRequest execute)
+            execute.Prepared = await prepared.PrepareAgainAsync(execute.Statement, connection, cancellationToken);
+        if (request is not BatchRequest batch)
+            return;
+        // The node names one; it has most likely forgotten all.
+        var all = new PreparedStatement[batch.Commands.Count];
+        for (var i = 0; i < all.Length; i++)
+            all[i] = await PrepareAgainAsync(batch, i, all, connection, cancellationToken);
+        batch.Prepared = all;
+    }
+
+    /// <summary>What fails beside the request itself has changed nothing.</summary>
+    private static async ValueTask WithoutEffectAsync(ValueTask preparation)
+    {
+        try
         {
-            case ExecuteRequest execute:
-                execute.Prepared = await prepared.PrepareAgainAsync(execute.Statement, connection, cancellationToken);
-                return true;
-            case BatchRequest batch:
-                // The node names one; it has most likely forgotten all.
-                var all = new PreparedStatement[batch.Commands.Count];
-                for (var i = 0; i < all.Length; i++)
-                    all[i] = await PrepareAgainAsync(batch, i, all, connection, cancellationToken);
-                batch.Prepared = all;
-                return true;
-            default:
-                return false;
+            await preparation;
+        }
+        catch (CqlException error)
+        {
+            error.MayHaveBeenApplied = false;
+            throw;
         }
     }
 
