@@ -9,13 +9,16 @@ namespace WhatsAspire.Cql.Execution;
 internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepared, CqlOptions options, CqlMetrics metrics, TimeProvider time, ILogger logger)
 {
     /// <summary>Tries after one that a server refused or did not finish; broken connections are not counted.</summary>
-    private const int MaxRetriesAfterServerErrors = 2;
+    private const int MaxRetriesAfterServerErrors = 3;
 
     /// <summary>A node that forgets statements as fast as they are prepared is given up.</summary>
     private const int MaxPreparedAgain = 3;
 
     /// <summary>A request that was given up after so long makes its connection suspect, if nothing came over it meanwhile.</summary>
     private static readonly TimeSpan SuspiciousSilence = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Before the same nodes are asked once more: what made all of them fail may pass.</summary>
+    private static readonly TimeSpan PauseBetweenRounds = TimeSpan.FromMilliseconds(100);
 
     private readonly SchemaAgreement _agreement = new(options, time, logger);
     private uint _turn;
@@ -84,8 +87,17 @@ internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepa
     {
         CqlException? last = null;
         var serverErrors = 0;
-        while (serverErrors <= MaxRetriesAfterServerErrors && call.TryNext(out var node, out var connection))
+        while (serverErrors <= MaxRetriesAfterServerErrors)
         {
+            if (!call.TryNext(out var node, out var connection))
+            {
+                // Only after answers: where there are no connections, a moment changes nothing.
+                if (last is not { ServerCode: not null } || !request.IsIdempotent || !call.TryBeginAgain())
+                    break;
+                await Task.Delay(PauseBetweenRounds, time, cancellationToken);
+                continue;
+            }
+
             if (last is not null)
                 metrics.Retried();
             var left = options.ConnectionsPerNode;
