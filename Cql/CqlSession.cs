@@ -76,17 +76,14 @@ public sealed class CqlSession : ICqlSession, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(command);
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed), this);
-        var statement = command.Statement;
-        var telemetry = _telemetry.Begin(statement.Operation, batchSize: 0, statement.Consistency ?? _options.Consistency);
-        return ExecuteAsync(command, batch: null, statement.Timeout ?? _options.RequestTimeout, telemetry, cancellationToken);
+        return ExecuteAsync(command, batch: null, command.Statement.Timeout ?? _options.RequestTimeout, cancellationToken);
     }
 
     public Task<CqlResult> ExecuteAsync(CqlBatch batch, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(batch);
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed), this);
-        var telemetry = _telemetry.Begin("BATCH", batch.Commands.Count, batch.Consistency ?? _options.Consistency);
-        return ExecuteAsync(command: null, batch, batch.Timeout ?? _options.RequestTimeout, telemetry, cancellationToken);
+        return ExecuteAsync(command: null, batch, batch.Timeout ?? _options.RequestTimeout, cancellationToken);
     }
 
     public async IAsyncEnumerable<CqlRow> QueryAsync(CqlCommand command, [EnumeratorCancellation] CancellationToken cancellationToken = default)
@@ -127,9 +124,13 @@ public sealed class CqlSession : ICqlSession, IAsyncDisposable
     /// <summary>Why no node can be asked.</summary>
     internal CqlNoHostException NoHost() => new Call(ClusterMap.Empty, [], 0, false, false).NoHost(_cluster.Errors());
 
-    private async Task<CqlResult> ExecuteAsync(CqlCommand? command, CqlBatch? batch, TimeSpan timeout, CallTelemetry.Span telemetry,
-        CancellationToken cancellationToken)
+    /// <summary>One of the two is given.</summary>
+    private async Task<CqlResult> ExecuteAsync(CqlCommand? command, CqlBatch? batch, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        // In here, so that the span does not become the caller's current one.
+        var telemetry = command is not null
+            ? _telemetry.Begin(command.Statement.Operation, batchSize: 0, command.Statement.Consistency ?? _options.Consistency)
+            : _telemetry.Begin("BATCH", batch!.Commands.Count, batch.Consistency ?? _options.Consistency);
         Call? call = null;
         var isStillUsed = true;
         var deadline = _deadlines.Start(timeout, cancellationToken);

@@ -41,7 +41,7 @@ internal static partial class Log
     [LoggerMessage(6011, LogLevel.Debug, "Node {Node} had forgotten a statement; it is prepared again")]
     public static partial void PreparedAgain(this ILogger logger, EndPoint node);
 
-    [LoggerMessage(6012, LogLevel.Warning, "A warning from the server for a {Operation}: {Warning}")]
+    [LoggerMessage(6012, LogLevel.Debug, "A warning from the server for a {Operation}: {Warning}")]
     public static partial void ServerWarning(this ILogger logger, string operation, string warning);
 
     [LoggerMessage(6013, LogLevel.Warning, "The configured data centre {Datacenter} has no node; the cluster has {Datacenters}")]

@@ -223,13 +223,14 @@ internal sealed class CqlCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>A node is the same as long as its id and its address are.</summary>
+    /// <summary>A node is the same as long as its id is, and its address; where two nodes know it by different addresses, the one
+    /// that works is kept.</summary>
     private Node Merge(NodeInfo info, ClusterMap before)
     {
-        if (before.Nodes.FirstOrDefault(node => node.HostId == info.HostId && node.EndPoint.Equals(info.EndPoint)) is { } known)
+        if (before.Nodes.FirstOrDefault(node => node.HostId == info.HostId) is { } known && (known.IsUp || known.EndPoint.Equals(info.EndPoint)))
         {
             // The name by which it was first reached is the one that its certificate has.
-            known.Info = info with { HostName = known.Info.HostName };
+            known.Info = info with { HostName = known.Info.HostName, EndPoint = known.EndPoint };
             return known;
         }
 

@@ -17,6 +17,7 @@ internal sealed class Call(ClusterMap map, Node[] replicas, uint start, bool kee
     private readonly int _end = replicas.Length + map.Local.Length + (useRemote ? map.Remote.Length : 0);
     private Dictionary<string, Exception>? _errors;
     private int _next;
+    private bool _hasBegunAgain;
 
     /// <summary>Some try may have written.</summary>
     public bool MayHaveBeenApplied { get; set; }
@@ -42,6 +43,18 @@ internal sealed class Call(ClusterMap map, Node[] replicas, uint start, bool kee
 
         (node, connection) = (null!, null!);
         return false;
+    }
+
+    /// <summary>Starts with the first node again, once.</summary>
+    public bool TryBeginAgain()
+    {
+        lock (_gate)
+        {
+            if (_hasBegunAgain)
+                return false;
+            (_hasBegunAgain, _next) = (true, 0);
+            return true;
+        }
     }
 
     public void Failed(Node node, CqlException error)

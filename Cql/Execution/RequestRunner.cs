@@ -9,13 +9,16 @@ namespace WhatsAspire.Cql.Execution;
 internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepared, CqlOptions options, CqlMetrics metrics, TimeProvider time, ILogger logger)
 {
     /// <summary>Tries after one that a server refused or did not finish; broken connections are not counted.</summary>
-    private const int MaxRetriesAfterServerErrors = 2;
+    private const int MaxRetriesAfterServerErrors = 3;
 
     /// <summary>A node that forgets statements as fast as they are prepared is given up.</summary>
     private const int MaxPreparedAgain = 3;
 
     /// <summary>A request that was given up after so long makes its connection suspect, if nothing came over it meanwhile.</summary>
     private static readonly TimeSpan SuspiciousSilence = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Before the same nodes are asked once more: what made all of them fail may pass.</summary>
+    private static readonly TimeSpan PauseBetweenRounds = TimeSpan.FromMilliseconds(100);
 
     private readonly SchemaAgreement _agreement = new(options, time, logger);
     private uint _turn;
@@ -38,7 +41,7 @@ internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepa
         {
             return (await first.WaitAsync(delay, time, CancellationToken.None), false);
         }
-        catch (TimeoutException) when (!first.IsFaulted)
+        catch (TimeoutException)
         {
             return (await RunTogetherAsync(first, delay, call, request, cancellationToken), true);
         }
@@ -84,8 +87,17 @@ internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepa
     {
         CqlException? last = null;
         var serverErrors = 0;
-        while (serverErrors <= MaxRetriesAfterServerErrors && call.TryNext(out var node, out var connection))
+        while (serverErrors <= MaxRetriesAfterServerErrors)
         {
+            if (!call.TryNext(out var node, out var connection))
+            {
+                // Only after answers: where there are no connections, a moment changes nothing.
+                if (last is not { ServerCode: not null } || !request.IsIdempotent || !call.TryBeginAgain())
+                    break;
+                await Task.Delay(PauseBetweenRounds, time, cancellationToken);
+                continue;
+            }
+
             if (last is not null)
                 metrics.Retried();
             var left = options.ConnectionsPerNode;
@@ -123,14 +135,18 @@ internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepa
     private async Task<CqlResult> TryAsync(Call call, CqlConnection connection, StatementRequest request, CancellationToken cancellationToken)
     {
         if (options.Keyspace is not null && connection.Keyspace is null)
-            await connection.UseKeyspaceAsync(options.Keyspace, cancellationToken);
+            await WithoutEffectAsync(connection.UseKeyspaceAsync(options.Keyspace, cancellationToken));
         for (var again = 0; ; again++)
         {
             var response = await SendAsync(call, connection, request, cancellationToken);
             if (response.Opcode == Opcode.Error)
             {
-                if (again < MaxPreparedAgain && ErrorReader.IsUnprepared(response) && await TryPrepareAgainAsync(request, connection, cancellationToken))
+                if (again < MaxPreparedAgain && ErrorReader.IsUnprepared(response) && request is (ExecuteRequest or BatchRequest))
+                {
+                    await WithoutEffectAsync(PrepareAgainAsync(request, connection, cancellationToken));
                     continue;
+                }
+
                 throw ErrorReader.Read(response, connection.Version, connection.Node, request.IsRead, request.IsConditional);
             }
 
@@ -194,23 +210,31 @@ internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepa
         }
     }
 
-    private async Task<bool> TryPrepareAgainAsync(StatementRequest request, CqlConnection connection, CancellationToken cancellationToken)
+    private async ValueTask PrepareAgainAsync(StatementRequest request, CqlConnection connection, CancellationToken cancellationToken)
     {
         logger.PreparedAgain(connection.Node);
-        switch (request)
+        if (request is ExecuteRequest execute)
+            execute.Prepared = await prepared.PrepareAgainAsync(execute.Statement, connection, cancellationToken);
+        if (request is not BatchRequest batch)
+            return;
+        // The node names one; it has most likely forgotten all.
+        var all = new PreparedStatement[batch.Commands.Count];
+        for (var i = 0; i < all.Length; i++)
+            all[i] = await PrepareAgainAsync(batch, i, all, connection, cancellationToken);
+        batch.Prepared = all;
+    }
+
+    /// <summary>What fails beside the request itself has changed nothing.</summary>
+    private static async ValueTask WithoutEffectAsync(ValueTask preparation)
+    {
+        try
         {
-            case ExecuteRequest execute:
-                execute.Prepared = await prepared.PrepareAgainAsync(execute.Statement, connection, cancellationToken);
-                return true;
-            case BatchRequest batch:
-                // The node names one; it has most likely forgotten all.
-                var all = new PreparedStatement[batch.Commands.Count];
-                for (var i = 0; i < all.Length; i++)
-                    all[i] = await PrepareAgainAsync(batch, i, all, connection, cancellationToken);
-                batch.Prepared = all;
-                return true;
-            default:
-                return false;
+            await preparation;
+        }
+        catch (CqlException error)
+        {
+            error.MayHaveBeenApplied = false;
+            throw;
         }
     }
 

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using WhatsAspire.Cql.Protocol;
 
 namespace WhatsAspire.Cql.Tests;
@@ -8,7 +10,7 @@ namespace WhatsAspire.Cql.Tests;
 internal sealed class FakeConnection(FakeServer server, TcpClient client) : IDisposable
 {
     private readonly SemaphoreSlim _writing = new(1, 1);
-    private readonly NetworkStream _stream = client.GetStream();
+    private Stream _stream = client.GetStream();
     private FrameEncoder _encoder = new PlainEncoder();
     private byte _version = 5;
     private bool _isSegmented;
@@ -17,6 +19,24 @@ internal sealed class FakeConnection(FakeServer server, TcpClient client) : IDis
     public FakeServer Server => server;
 
     public bool IsRegistered { get; set; }
+
+    /// <summary>Begins TLS where the server has a certificate.</summary>
+    public async Task<bool> TrySecureAsync()
+    {
+        if (server.Certificate is not { } certificate)
+            return true;
+        var secure = new SslStream(_stream);
+        _stream = secure;
+        try
+        {
+            await secure.AuthenticateAsServerAsync(certificate);
+            return true;
+        }
+        catch (Exception refused) when (refused is IOException or AuthenticationException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
 
     /// <returns>Null at the end.</returns>
     public async Task<FakeRequest?> ReadAsync()
@@ -75,6 +95,7 @@ internal sealed class FakeConnection(FakeServer server, TcpClient client) : IDis
 
     public void Dispose()
     {
+        _stream.Dispose();
         client.Dispose();
         _writing.Dispose();
     }

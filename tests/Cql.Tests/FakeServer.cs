@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using WhatsAspire.Cql.Protocol;
 
 namespace WhatsAspire.Cql.Tests;
@@ -45,6 +46,9 @@ internal sealed class FakeServer : IAsyncDisposable
 
     /// <summary>Name and password, where they are asked for.</summary>
     public (string Name, string Password)? Login { get; set; }
+
+    /// <summary>Null: without TLS.</summary>
+    public X509Certificate2? Certificate { get; set; }
 
     /// <summary>Keyspaces that USE finds.</summary>
     public ConcurrentBag<string> Keyspaces { get; } = ["ks"];
@@ -144,6 +148,8 @@ internal sealed class FakeServer : IAsyncDisposable
         try
         {
             await Task.Yield();
+            if (!await connection.TrySecureAsync())
+                return;
             while (await connection.ReadAsync() is { } request)
             {
                 Requests.Enqueue(request);

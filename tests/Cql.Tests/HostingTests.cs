@@ -109,7 +109,9 @@ public sealed class HostingTests
         await using var server = new FakeServer();
         await using var session = await SessionTest.ConnectAsync(server);
         using var parent = new Activity("test").Start();
-        await session.RunAsync(SessionTest.Write, 123456789, 987654321);
+        var call = session.RunAsync(SessionTest.Write, 123456789, 987654321);
+        Assert.Same(parent, Activity.Current);
+        await call;
         await Assert.ThrowsAsync<ArgumentException>(() => session.RunAsync(SessionTest.Write, "123456789", 2));
 
         Assert.Equal(

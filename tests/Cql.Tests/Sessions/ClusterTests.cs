@@ -104,6 +104,29 @@ public sealed class ClusterTests
             Assert.Equal(code, (await Assert.ThrowsAnyAsync<CqlException>(() => call)).ServerCode);
     }
 
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(2, false)]
+    public async Task An_idempotent_statement_that_all_nodes_refused_is_tried_once_more(int refusals, bool succeeds)
+    {
+        await using var server = new FakeServer();
+        await using var session = await ConnectAsync(server);
+        await session.RunAsync(IdempotentWrite, 0);
+        var left = refusals;
+        server.OnRequest = async request =>
+        {
+            if (request.Opcode != Opcode.Execute || Interlocked.Decrement(ref left) < 0)
+                return false;
+            await request.ErrorAsync(0x1001, "too much to do");
+            return true;
+        };
+        var call = session.RunAsync(IdempotentWrite, 1);
+        if (succeeds)
+            await call;
+        else
+            Assert.True((await Assert.ThrowsAsync<CqlOverloadedException>(() => call)).MayHaveBeenApplied);
+    }
+
     [Fact]
     public async Task A_slow_node_is_overtaken_by_the_next_one_for_idempotent_statements()
     {

@@ -1,4 +1,7 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
 using WhatsAspire.Cql;
 using Xunit;
 
@@ -49,13 +52,63 @@ public sealed class ThreeNodesTests(TestCluster cluster) : IClassFixture<TestClu
         await load.AssertNothingLostAsync();
     }
 
+    /// <summary>The server's own <c>token()</c> says to which node each key belongs, for keys of one part and of three.</summary>
     [Fact]
-    public async Task Requests_go_to_replicas_and_all_nodes_are_used()
+    public async Task Each_request_goes_to_the_node_that_has_its_partition()
     {
         await using var session = await ConnectAsync(replicas: 1);
-        await Task.WhenAll(Enumerable.Range(0, 300).Select(i => session.ExecuteAsync(Insert.Bind(i, i), Stop)));
-        var read = await Task.WhenAll(Enumerable.Range(0, 300).Select(i => session.ExecuteAsync(Select.Bind(i), Stop)));
-        Assert.Equal(Enumerable.Range(0, 300), read.Select(result => result[0].GetInt32(0)));
+        await session.ExecuteAsync("CREATE TABLE parts (a int, b text, c uuid, PRIMARY KEY ((a, b, c)))");
+        var ring = new List<(long Token, string Address)>();
+        foreach (var node in Enumerable.Range(0, 3).Select(cluster.EndPoint))
+        {
+            ring.Add((long.Parse(Assert.Single(await TokensAsync(session, node.Address)), CultureInfo.InvariantCulture), node.Address.ToString()));
+        }
+
+        ring.Sort();
+        var coordinators = new ConcurrentDictionary<ActivityTraceId, string>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == CqlTelemetry.SourceName,
+            Sample = (ref _) => ActivitySamplingResult.AllData,
+            ActivityStopped = activity => coordinators[activity.TraceId] = $"{activity.GetTagItem(CqlTelemetry.ServerAddressAttribute)}",
+        };
+        ActivitySource.AddActivityListener(listener);
+
+        var insert = new CqlStatement("INSERT INTO parts (a, b, c) VALUES (?, ?, ?)");
+        var token = new CqlStatement("SELECT token(a, b, c) FROM parts WHERE a = ? AND b = ? AND c = ?");
+        var token1 = new CqlStatement("SELECT token(k) FROM t WHERE k = ?");
+        var used = new HashSet<string>();
+        for (var i = 0; i < 40; i++)
+        {
+            // Bytes above 127 show whether they are taken with their sign.
+            CqlValue[] key = [i, new string('ü', i), Guid.NewGuid()];
+            await session.ExecuteAsync(insert.Bind(key), Stop);
+            await session.ExecuteAsync(Insert.Bind(i, i), Stop);
+            used.Add(await AssertOwnerAsync(token.Bind(key)));
+            used.Add(await AssertOwnerAsync(token1.Bind(i)));
+        }
+
+        Assert.Equal(3, used.Count);
+
+        async Task<string> AssertOwnerAsync(CqlCommand command)
+        {
+            using var trace = new Activity("test").Start();
+            var value = Assert.Single(await session.ExecuteAsync(command, Stop)).GetInt64(0);
+            var owner = ring.FirstOrDefault(entry => value <= entry.Token, ring[0]).Address;
+            Assert.Equal(owner, coordinators[trace.TraceId]);
+            return owner;
+        }
+    }
+
+    private static async Task<IReadOnlyList<string>> TokensAsync(CqlSession session, IPAddress node)
+    {
+        // Whichever node answers, it knows itself and the others.
+        while (true)
+        {
+            var local = (await session.ExecuteAsync("SELECT rpc_address, tokens FROM system.local"))[0];
+            if (local.GetInet(0).Equals(node))
+                return local.GetList<string>(1);
+        }
     }
 
     private async Task<CqlSession> ConnectAsync(int replicas = 3)
