@@ -31,6 +31,7 @@ try
         .WithReadiness();
     engines.UseRedis(messageApi);
     engines.UseStores(messageApi);
+    engines.UseQueue(messageApi);
 
     var chatEdge = builder.AddService<Projects.ChatEdge>(ResourceNames.ChatEdge)
         .WithReplicas(2)
@@ -44,6 +45,7 @@ try
         .WithReference(messageApi)
         .WaitFor(messageApi);
     engines.UseRedis(chatEdge);
+    engines.UseQueue(chatEdge);
 
     if (builder.ExecutionContext.IsRunMode)
     {

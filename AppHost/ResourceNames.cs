@@ -6,6 +6,9 @@ internal static class ResourceNames
     /// <summary>Sessions, presence, pub/sub; consumers find it as <c>ConnectionStrings:redis</c>.</summary>
     public const string Redis = "redis";
 
+    /// <summary>Events between the services; embedded, a file of this name's folder.</summary>
+    public const string Queue = "queue";
+
     /// <summary>REST and gRPC over the stores.</summary>
     public const string MessageApi = "message-api";
 

@@ -7,7 +7,7 @@ internal static partial class Log
     [LoggerMessage(5000, LogLevel.Warning, "Could not count the activity of {Users} users; their edges will look for themselves")]
     public static partial void ActivityNotCounted(this ILogger logger, int users, Exception exception);
 
-    [LoggerMessage(5001, LogLevel.Warning, "Could not look up sessions for {Events} live events; only local connections get them now")]
+    [LoggerMessage(5001, LogLevel.Warning, "Could not look up sessions for {Events} live events; only local connections get them now, the others by redelivery")]
     public static partial void LookUpFailed(this ILogger logger, int events, Exception exception);
 
     [LoggerMessage(5002, LogLevel.Information, "Connected to edge {Edge} at {Address}")]
@@ -62,4 +62,10 @@ internal static partial class Log
 
     [LoggerMessage(5043, LogLevel.Error, "The subscription to {Topic} of group {Group} failed, and begins anew")]
     public static partial void SubscriptionFailed(this ILogger logger, string topic, string group, Exception exception);
+
+    [LoggerMessage(5050, LogLevel.Warning, "The redeliveries of {Conversations} conversations wait for the queue: {Reason}")]
+    public static partial void RedeliveryDelayed(this ILogger logger, int conversations, string reason);
+
+    [LoggerMessage(5051, LogLevel.Error, "A redelivery could not be put on the queue, and is left to the activity check")]
+    public static partial void RedeliveryRefused(this ILogger logger, Exception exception);
 }

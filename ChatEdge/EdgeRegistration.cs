@@ -37,6 +37,8 @@ internal static class EdgeRegistration
         services.AddHostedService(provider => provider.GetRequiredService<EdgeConnections>());
         services.AddHostedService<LeaseKeeper>();
         services.AddHostedService<ActivityCheck>();
+        services.AddSingleton<Redelivery>();
+        services.AddHostedService<RedeliveryConsumer>();
         services.AddHealthChecks().AddCheck<MessageApiHealthCheck>("message-api");
         builder.WebHost.ConfigureKestrel((context, kestrel) =>
         {

@@ -26,6 +26,6 @@ internal static class EmbeddedTopology
 
         var connection = ReferenceExpression.Create(
             $"{redis.GetEndpoint(ResourceNames.Tcp).Property(EndpointProperty.HostAndPort)}");
-        return new(redis, connection, data.Of(ResourceNames.MessageApi));
+        return new(redis, connection, data.Of(ResourceNames.MessageApi), Path.Combine(data.Of(ResourceNames.Queue), "queue.db"));
     }
 }
