@@ -8,7 +8,8 @@ namespace WhatsAspire.ChatEdge.Routing;
 
 /// <summary>Keeps this edge's lease alive, and its sessions registered when Redis has forgotten them.</summary>
 internal sealed class LeaseKeeper(
-    SessionRegistry sessions, EdgeIdentity identity, EdgeConnections connections, IOptions<BackplaneOptions> backplane,
+    SessionRegistry sessions, EdgeIdentity identity, EdgeConnections connections, ActivityCheck activity,
+    IOptions<BackplaneOptions> backplane,
     IOptions<EdgeOptions> options, IConfiguration configuration, TimeProvider time, ILogger<LeaseKeeper> logger) : BackgroundService
 {
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -64,6 +65,7 @@ internal sealed class LeaseKeeper(
             if (await sessions.RenewLeaseAsync(lease) || first) return;
             logger.LeaseLost();
             await connections.RegisterAllAsync();
+            activity.LookSoon();
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {

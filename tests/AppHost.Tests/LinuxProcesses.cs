@@ -30,6 +30,8 @@ internal static partial class LinuxProcesses
     public const int SigInt = 2;
     public const int SigKill = 9;
     public const int SigTerm = 15;
+    public const int SigContinue = 18;
+    public const int SigStop = 19;
 
     private const int NoSuchProcess = 3;
 
