@@ -22,6 +22,7 @@ internal sealed class PartitionWorker : IAsyncDisposable
     private long _bytes;
     private bool _stopping;
     private bool _abandoned;
+    private volatile bool _isHandling;
 
     /// <param name="subscriber">Handler, limits and where dead letters go.</param>
     /// <param name="partition">For logs.</param>
@@ -34,6 +35,9 @@ internal sealed class PartitionWorker : IAsyncDisposable
     }
 
     public int Partition { get; }
+
+    /// <summary>Nothing is handled any more: it was stopped, is no owner, or failed.</summary>
+    public bool IsEnded => _running.IsCompleted;
 
     /// <summary>Called when there is room again after <see cref="HasRoom"/> was false.</summary>
     public Action? OnRoom { get; set; }
@@ -119,7 +123,7 @@ internal sealed class PartitionWorker : IAsyncDisposable
 
         _halt.Cancel();
         _cancel.Cancel();
-        if (!_running.IsCompleted) _subscriber.Logger.WorkAbandoned(_subscriber.Topic, _subscriber.Group, Partition);
+        if (_isHandling) _subscriber.Logger.WorkAbandoned(_subscriber.Topic, _subscriber.Group, Partition);
     }
 
     private async Task RunAsync()
@@ -149,10 +153,12 @@ internal sealed class PartitionWorker : IAsyncDisposable
                 try
                 {
                     if (_stopping || !_isOwner()) return;
+                    _isHandling = true;
                     await HandleAsync(entry);
                 }
                 finally
                 {
+                    _isHandling = false;
                     _subscriber.Concurrency.Release();
                 }
             }

@@ -41,6 +41,12 @@ public sealed class RedeliveryOutbox(
             return;
         }
 
+        if (!Undelivered.CanBe(live))
+        {
+            metrics.Dropped(1, "kind");
+            return;
+        }
+
         var key = live.Kind == DeliveryKind.LoggedOut ? live.Users[0].ToString() : live.Conversation.ToString();
         lock (_gate)
         {
@@ -55,8 +61,7 @@ public sealed class RedeliveryOutbox(
                 _waiting[key] = undelivered = new();
             }
 
-            var dropped = undelivered.Add(live, served);
-            metrics.Dropped(Math.Abs(dropped), dropped < 0 ? "kind" : "many");
+            metrics.Dropped(undelivered.Add(live, served), "many");
             if (_signal.CurrentCount == 0) _signal.Release();
         }
     }

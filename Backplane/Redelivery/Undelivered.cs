@@ -22,10 +22,15 @@ internal sealed class Undelivered
     private string? _served;
     private bool _isNew = true;
 
+    /// <summary>Whether it is of use later: that a device has a newer connection is not.</summary>
+    public static bool CanBe(LiveEvent live) =>
+        live.Kind is DeliveryKind.Message or DeliveryKind.Receipt or DeliveryKind.Conversation
+        || (live.Kind is DeliveryKind.LoggedOut && live.CloseDevice is not null && live.Users.Count > 0);
+
     /// <summary>Adds an event.</summary>
     /// <param name="live">What was to be delivered.</param>
     /// <param name="served">The edge whose own connections have had it.</param>
-    /// <returns>How many earlier ones had to go for it; -1 where it is of no kind that can be delivered later.</returns>
+    /// <returns>How many had to go for the bounds.</returns>
     public int Add(LiveEvent live, string? served)
     {
         _served = _isNew || _served == served ? served : null;
@@ -39,7 +44,7 @@ internal sealed class Undelivered
                 return Shrink();
             case DeliveryKind.Receipt:
                 _conversation = live.Conversation;
-                return ReceiptOf(live) is { } receipt ? Add(receipt) : -1;
+                return ReceiptOf(live) is { } receipt ? Add(receipt) : 1;
             case DeliveryKind.Conversation:
                 _conversation = live.Conversation;
                 _changed.UnionWith(live.Users);
@@ -48,7 +53,7 @@ internal sealed class Undelivered
                 foreach (var user in live.Users) _loggedOut.Add(new(user, device));
                 return 0;
             default:
-                return -1;
+                return 1;
         }
     }
 

@@ -24,7 +24,7 @@ public sealed class KafkaEventQueue : EventQueue
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(metrics);
         _settings = settings.Value;
-        _topics = new(_settings, Options, time);
+        _topics = new(_settings, Options, time, logger);
         _publisher = new(_settings, Options, _topics, new(metrics.Meter), time, logger);
     }
 
@@ -43,7 +43,7 @@ public sealed class KafkaEventQueue : EventQueue
     {
         try
         {
-            using var admin = new AdminClientBuilder(_settings.Apply(new AdminClientConfig())).Build();
+            using var admin = KafkaTopics.MakeAdmin(_settings, Logger);
             return admin.GetMetadata(PingTimeout).Brokers.Count;
         }
         catch (KafkaException e)

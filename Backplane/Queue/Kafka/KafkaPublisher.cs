@@ -11,6 +11,9 @@ internal sealed class KafkaPublisher : IAsyncDisposable
 {
     private static readonly TimeSpan Full = TimeSpan.FromMilliseconds(10);
 
+    // A process that ends is not waited for much longer.
+    private static readonly TimeSpan LastMoment = TimeSpan.FromSeconds(10);
+
     private readonly KafkaQueueOptions _settings;
     private readonly QueueOptions _options;
     private readonly KafkaTopics _topics;
@@ -49,11 +52,11 @@ internal sealed class KafkaPublisher : IAsyncDisposable
         }
         catch (TimeoutException e)
         {
-            throw new QueueUnavailableException($"Kafka did not take the event within {_options.PublishTimeout.TotalSeconds:0.#} s", e);
+            throw new QueueUnavailableException($"Kafka did not take the event for '{topic}' within {_options.PublishTimeout.TotalSeconds:0.#} s", e);
         }
     }
 
-    /// <summary>Stores what waits, as long as a publish may take.</summary>
+    /// <summary>Stores what waits, for 10 s at most; what is left then fails.</summary>
     public async ValueTask DisposeAsync()
     {
         _waiting.Writer.TryComplete();
@@ -157,7 +160,7 @@ internal sealed class KafkaPublisher : IAsyncDisposable
 
     private void Close(IProducer<string, byte[]> producer)
     {
-        producer.Flush(_options.PublishTimeout);
+        producer.Flush(_options.PublishTimeout < LastMoment ? _options.PublishTimeout : LastMoment);
         producer.Dispose();
     }
 

@@ -2,11 +2,12 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using Microsoft.Extensions.Logging;
 
 namespace WhatsAspire.Backplane.Queue.Kafka;
 
 /// <summary>Makes topics that are missing, once each.</summary>
-internal sealed class KafkaTopics(KafkaQueueOptions settings, QueueOptions options, TimeProvider time) : IDisposable
+internal sealed class KafkaTopics(KafkaQueueOptions settings, QueueOptions options, TimeProvider time, ILogger logger) : IDisposable
 {
     // What publishes carry beside the payload: key, type, headers of the publisher and of a dead letter.
     internal const int Overhead = 64 * 1024;
@@ -15,7 +16,14 @@ internal sealed class KafkaTopics(KafkaQueueOptions settings, QueueOptions optio
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
     private readonly ConcurrentDictionary<string, bool> _known = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, (long At, QueueUnavailableException Error)> _failed = new(StringComparer.Ordinal);
-    private readonly Lazy<IAdminClient> _admin = new(() => new AdminClientBuilder(settings.Apply(new AdminClientConfig())).Build());
+    private readonly Lazy<IAdminClient> _admin = new(() => MakeAdmin(settings, logger));
+
+    /// <summary>A client for the cluster's affairs that logs where we do, and not on the console.</summary>
+    public static IAdminClient MakeAdmin(KafkaQueueOptions settings, ILogger logger) =>
+        new AdminClientBuilder(settings.Apply(new AdminClientConfig()))
+            .SetErrorHandler((_, e) => logger.KafkaLog("admin", e.Code.ToString(), e.Reason))
+            .SetLogHandler((_, log) => logger.KafkaLog(log.Name, log.Facility, log.Message))
+            .Build();
 
     public bool IsKnown(string topic) => !settings.CreateTopics || _known.ContainsKey(topic);
 

@@ -97,21 +97,24 @@ internal sealed class SqliteSubscription : IQueueSubscription
             try
             {
                 if (!IsLeased) AbandonAll();
+                await ReleaseStoppedAsync();
                 if (_balanceNow || Elapsed(_balancedAt) >= _settings.LeaseTime / 3) await BalanceAsync();
                 _joined.TrySetResult();
                 Fetch();
                 if (Elapsed(_committedAt) >= _settings.CommitInterval) await CommitAsync();
             }
-            catch (Exception e) when (e is QueueUnavailableException or SqliteException)
-            {
-                _subscriber.Logger.SubscriptionDelayed(Topic, Group, e.Message);
-                await signal.Task.WaitAsync(Retry, _subscriber.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                _balanceNow = true;
-                continue;
-            }
             catch (ObjectDisposedException)
             {
                 break;   // the queue was closed
+            }
+            catch (Exception e)
+            {
+                if (e is QueueUnavailableException or SqliteException) _subscriber.Logger.SubscriptionDelayed(Topic, Group, e.Message);
+                else _subscriber.Logger.SubscriptionFailed(Topic, Group, e);
+                _tables?.Connection.Dispose();
+                (_tables, _seen, _balanceNow) = (null, -1, true);
+                await signal.Task.WaitAsync(Retry, _subscriber.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                continue;
             }
 
             if (_balanceNow) continue;
@@ -141,12 +144,17 @@ internal sealed class SqliteSubscription : IQueueSubscription
         var owned = share.Owned.ToDictionary(o => o.Partition);
         foreach (var slot in _slots.Values.ToArray())
             if (!owned.TryGetValue(slot.Owned.Partition, out var now1) || now1.Epoch != slot.Owned.Epoch) Lose(slot);
-        if (share.Surplus.Count > 0) await ReleaseAsync([.. share.Surplus.Where(_slots.ContainsKey).Select(p => _slots[p])]);
+        foreach (var partition in share.Surplus)
+        {
+            // Leases go on being renewed while the handler under way comes to its end.
+            if (!_slots.TryGetValue(partition, out var slot) || slot.Stopping is not null) continue;
+            slot.Stopping = slot.Worker!.StopAsync();
+            _ = slot.Stopping.ContinueWith(_ => Signal(), TaskScheduler.Default);
+        }
+
         foreach (var one in share.Owned)
         {
             if (_slots.ContainsKey(one.Partition)) continue;
-            // Given to us and surplus at once can't be; what was surplus has been released just now.
-            if (share.Surplus.Contains(one.Partition)) continue;
             lock (_gate) _slots[one.Partition] = NewSlot(one);
         }
 
@@ -178,6 +186,7 @@ internal sealed class SqliteSubscription : IQueueSubscription
         var ranges = _tables.Ranges(_topic);
         foreach (var slot in _slots.Values)
         {
+            if (slot.Stopping is not null) continue;
             var range = ranges[slot.Owned.Partition];
             Volatile.Write(ref slot.End, range.End);
             if (slot.Next < range.First)
@@ -199,6 +208,14 @@ internal sealed class SqliteSubscription : IQueueSubscription
                 if (page.Count == 0) break;
             }
         }
+    }
+
+    private async Task ReleaseStoppedAsync()
+    {
+        // One that ended by itself was no owner for a moment, or failed: what it held is fetched and done anew.
+        foreach (var slot in _slots.Values.Where(s => s.Stopping is null && s.Worker!.IsEnded).ToArray()) Lose(slot);
+        var stopped = _slots.Values.Where(s => s.Stopping is { IsCompleted: true }).ToArray();
+        if (stopped.Length > 0) await ReleaseAsync(stopped);
     }
 
     private async Task CommitAsync()
@@ -231,10 +248,9 @@ internal sealed class SqliteSubscription : IQueueSubscription
         foreach (var slot in _slots.Values.ToArray()) Lose(slot);
     }
 
-    /// <summary>Ends the work on partitions, commits what is done, and lets go of them.</summary>
+    /// <summary>Commits what is done of partitions whose work has ended, and lets go of them.</summary>
     private async Task ReleaseAsync(Slot[] slots)
     {
-        await Task.WhenAll(slots.Select(s => s.Worker!.StopAsync()));
         await _queue.Writer.WriteAsync(log =>
         {
             foreach (var slot in slots)
@@ -259,6 +275,7 @@ internal sealed class SqliteSubscription : IQueueSubscription
 
         try
         {
+            await Task.WhenAll(_slots.Values.Select(s => s.Stopping ?? s.Worker!.StopAsync()));
             if (_slots.Count > 0) await ReleaseAsync([.. _slots.Values]);
             if (_group != 0)
                 await _queue.Writer.WriteAsync(log =>
@@ -297,6 +314,9 @@ internal sealed class SqliteSubscription : IQueueSubscription
         public OwnedPartition Owned => owned;
 
         public PartitionWorker? Worker { get; set; }
+
+        /// <summary>Set when others are to have it: the end of the work under way.</summary>
+        public Task? Stopping { get; set; }
 
         /// <summary>The next offset to be read.</summary>
         public long Next { get; set; } = owned.Committed;

@@ -134,7 +134,7 @@ public sealed class RedeliveryOutboxTests : IAsyncDisposable
         outbox.Failed(new LiveEvent { Users = [_ann], Kind = DeliveryKind.LoggedOut, CloseDevice = device }, "look_up", null);
         outbox.Failed(new LiveEvent { Users = [_ann], Kind = DeliveryKind.Replaced, CloseConnection = new(Guid.NewGuid()), Conversation = Chat }, "look_up", null);
         await outbox.StartAsync(Token);
-        var logout = (await ReadAsync(1)).Single(e => e.Failed.LoggedOut is not null);
+        var logout = Assert.Single(await ReadAsync(1));
         Assert.Equal((_ann.ToString(), new LoggedOutDevice(_ann, device)), (logout.Received.Key, Assert.Single(logout.Failed.LoggedOut!)));
         Assert.Null(logout.Failed.ConversationId);
         Assert.Equal(1, _counts["whatsaspire.redelivery.dropped kind"]);
