@@ -19,6 +19,9 @@ internal static class ResourceNames
     /// <summary>Conversation logs, positions, receipts.</summary>
     public const string Cassandra = "cassandra";
 
+    /// <summary>Events between the services; embedded, a file of this name's folder.</summary>
+    public const string Queue = "queue";
+
     /// <summary>REST and gRPC over the stores.</summary>
     public const string MessageApi = "message-api";
 

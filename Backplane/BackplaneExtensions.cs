@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using WhatsAspire.Backplane.Activity;
 using WhatsAspire.Backplane.EdgeTransport;
+using WhatsAspire.Backplane.Redelivery;
 using WhatsAspire.Backplane.Sessions;
 
 namespace WhatsAspire.Backplane;
@@ -10,7 +11,8 @@ namespace WhatsAspire.Backplane;
 public static class BackplaneExtensions
 {
     /// <summary>Adds sessions, activity marks and live routing over the Redis of the connection string <c>redis</c>. A
-    /// process that holds connections registers its <see cref="ILocalDelivery"/> before.</summary>
+    /// process that holds connections registers its <see cref="ILocalDelivery"/> before. Where there is a queue too, live
+    /// deliveries that fail are put on it.</summary>
     public static IHostApplicationBuilder AddBackplane(this IHostApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -36,6 +38,10 @@ public static class BackplaneExtensions
         builder.Services.AddSingleton<EdgeLinks>();
         builder.Services.AddSingleton<LiveEvents>();
         builder.Services.AddSingleton<ActivityMarks>();
+        builder.Services.AddSingleton<RedeliveryMetrics>();
+        builder.Services.AddSingleton<RedeliveryOutbox>();
+        // Before the router: what fails while that ends must still get on the queue.
+        builder.Services.AddHostedService(s => s.GetRequiredService<RedeliveryOutbox>());
         builder.Services.AddHostedService<LiveRouter>();
         builder.Services.AddHostedService(s => s.GetRequiredService<ActivityMarks>());
         return builder;

@@ -20,11 +20,16 @@ public sealed class BackplaneOptions
     [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
     public TimeSpan LeaseCache { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Live events that may wait for routing, for each of the router's lanes; what comes on top is left to the activity check.</summary>
+    /// <summary>Live events that may wait for routing, for each of the router's lanes; what comes on top is redelivered over the queue.</summary>
     [Range(16, 1 << 20)]
     public int RouterQueue { get; set; } = 4096;
 
-    /// <summary>Deliveries that may wait for one other edge; what comes on top is left to the activity check.</summary>
+    /// <summary>Deliveries that may wait for one other edge; what comes on top is redelivered over the queue.</summary>
     [Range(16, 1 << 20)]
     public int EdgeQueue { get; set; } = 8192;
+
+    /// <summary>Conversations whose failed deliveries may wait for the queue; what comes on top is left to the activity
+    /// check. 16 to 1,048,576.</summary>
+    [Range(16, 1 << 20)]
+    public int RedeliveryBacklog { get; set; } = 4096;
 }

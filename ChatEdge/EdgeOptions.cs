@@ -31,4 +31,9 @@ public sealed class EdgeOptions
     /// <summary>How long an operation may wait for MessageApi before its client is told to try again. 1 s to 1 min.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:01:00")]
     public TimeSpan OperationTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a failed delivery is tried again, from the failure on; then it is left to the activity check. 10 s
+    /// to 1 h.</summary>
+    [Range(typeof(TimeSpan), "00:00:10", "01:00:00")]
+    public TimeSpan RedeliveryPatience { get; set; } = TimeSpan.FromMinutes(5);
 }

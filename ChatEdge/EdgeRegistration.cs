@@ -34,7 +34,10 @@ internal static class EdgeRegistration
         services.AddHostedService(provider => provider.GetRequiredService<AckBatcher>());
         services.AddHostedService(provider => provider.GetRequiredService<EdgeConnections>());
         services.AddHostedService<LeaseKeeper>();
-        services.AddHostedService<ActivityCheck>();
+        services.AddSingleton<ActivityCheck>();
+        services.AddHostedService(provider => provider.GetRequiredService<ActivityCheck>());
+        services.AddSingleton<Redelivery>();
+        services.AddHostedService<RedeliveryConsumer>();
         services.AddHealthChecks().AddCheck<MessageApiHealthCheck>("message-api");
         builder.WebHost.ConfigureKestrel((context, kestrel) =>
         {

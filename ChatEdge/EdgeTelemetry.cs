@@ -15,6 +15,7 @@ internal static class EdgeTelemetry
     public const string Refused = "whatsaspire.edge.refused";
     public const string CatchUps = "whatsaspire.edge.catch_ups";
     public const string Repairs = "whatsaspire.edge.deliveries.repaired";
+    public const string Redeliveries = "whatsaspire.edge.redeliveries";
 
     public static readonly ActivitySource Source = new(Name);
 }
@@ -28,6 +29,7 @@ internal sealed class EdgeMetrics
     private readonly Counter<long> _refused;
     private readonly Counter<long> _catchUps;
     private readonly Counter<long> _repairs;
+    private readonly Counter<long> _redeliveries;
 
     public EdgeMetrics(IMeterFactory meters)
     {
@@ -38,6 +40,7 @@ internal sealed class EdgeMetrics
         _refused = meter.CreateCounter<long>(EdgeTelemetry.Refused, "{frame}", "Frames that were refused, by error code");
         _catchUps = meter.CreateCounter<long>(EdgeTelemetry.CatchUps, "{event}", "Live events that a slow connection had to be given later");
         _repairs = meter.CreateCounter<long>(EdgeTelemetry.Repairs, "{user}", "Users whose lost live deliveries the activity check found");
+        _redeliveries = meter.CreateCounter<long>(EdgeTelemetry.Redeliveries, "{event}", "Failed live deliveries from the queue, by outcome");
     }
 
     public void ConnectionOpened() => _connections.Add(1);
@@ -55,4 +58,7 @@ internal sealed class EdgeMetrics
     public void CatchUp() => _catchUps.Add(1);
 
     public void DeliveryRepaired() => _repairs.Add(1);
+
+    /// <param name="outcome">delivered, offline, retried, expired or unreadable.</param>
+    public void Redelivered(string outcome) => _redeliveries.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
 }

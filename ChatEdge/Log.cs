@@ -43,4 +43,7 @@ internal static partial class Log
 
     [LoggerMessage(1022, LogLevel.Warning, "The activity check failed and is tried again: {Reason}")]
     public static partial void ActivityCheckFailed(this ILogger logger, string reason);
+
+    [LoggerMessage(1023, LogLevel.Warning, "A redelivery waits: {Reason}")]
+    public static partial void RedeliveryDelayed(this ILogger logger, string reason);
 }

@@ -1,4 +1,5 @@
 using WhatsAspire.Backplane;
+using WhatsAspire.Backplane.Queue;
 using WhatsAspire.ChatEdge;
 using WhatsAspire.ServiceDefaults;
 
@@ -6,6 +7,7 @@ var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddConnections();
 builder.AddBackplane();
+builder.AddQueue();
 builder.AddRestProxy();
 
 var app = builder.Build();

@@ -32,6 +32,7 @@ public readonly record struct DeviceId(Guid Value)
 
 /// <summary>One client connection to one edge. Time-ordered (UUIDv7, RFC 9562 section 5.7), so that of two
 /// connections of the same device the greater one is the newer.</summary>
+[JsonConverter(typeof(ConnectionIdConverter))]
 public readonly record struct ConnectionId(Guid Value) : IComparable<ConnectionId>
 {
     public static ConnectionId New(TimeProvider time)
@@ -140,5 +141,6 @@ public abstract class IdConverter<T>(Func<Guid, T> make, Func<T, Guid> value) : 
 
 public sealed class UserIdConverter() : IdConverter<UserId>(g => new(g), i => i.Value);
 public sealed class DeviceIdConverter() : IdConverter<DeviceId>(g => new(g), i => i.Value);
+public sealed class ConnectionIdConverter() : IdConverter<ConnectionId>(g => new(g), i => i.Value);
 public sealed class MessageIdConverter() : IdConverter<MessageId>(g => new(g), i => i.Value);
 public sealed class ConversationIdConverter() : IdConverter<ConversationId>(g => new(g), i => i.Value);

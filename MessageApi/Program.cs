@@ -1,4 +1,5 @@
 using WhatsAspire.Backplane;
+using WhatsAspire.Backplane.Queue;
 using WhatsAspire.MessageApi;
 using WhatsAspire.MessageApi.Directory;
 using WhatsAspire.MessageApi.Storage;
@@ -8,6 +9,7 @@ using WhatsAspire.ServiceDefaults;
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddBackplane();
+builder.AddQueue();
 builder.AddMessageStore();
 builder.AddDirectory();
 builder.AddUsers();

@@ -17,6 +17,10 @@ internal static class EmbeddedTopology
             .WithProtocolCheck(ProtocolProbe.Redis, port)
             .WithEnvironment("EmbeddedRedis__Port", port.ToString(CultureInfo.InvariantCulture))
             .WithEnvironment("EmbeddedRedis__DataPath", data.Of(ResourceNames.Redis));
-        return new(new Engine(ResourceNames.Redis, redis.AtOwnPort(), redis)) { StoragePath = data.Of(ResourceNames.MessageApi) };
+        return new(new Engine(ResourceNames.Redis, redis.AtOwnPort(), redis))
+        {
+            StoragePath = data.Of(ResourceNames.MessageApi),
+            QueuePath = Path.Combine(data.Of(ResourceNames.Queue), "queue.db"),
+        };
     }
 }

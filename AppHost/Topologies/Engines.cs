@@ -13,6 +13,9 @@ internal sealed record Engines(params IReadOnlyList<Engine> All)
     /// <summary>The folder of what is embedded in MessageApi; null where nothing is.</summary>
     public string? StoragePath { get; init; }
 
+    /// <summary>The file of the embedded queue, which the processes share; null where the queue is an engine.</summary>
+    public string? QueuePath { get; init; }
+
     /// <summary>What encrypts the keys that sign tokens; null where a file's mode protects them.</summary>
     public ReferenceExpression? DirectorySecret { get; init; }
 
@@ -32,6 +35,7 @@ internal sealed record Engines(params IReadOnlyList<Engine> All)
 
     private void Use(IResourceBuilder<ProjectResource> service, ReadOnlySpan<string> names)
     {
+        if (QueuePath is not null) service.WithEnvironment("Queue__Path", QueuePath);
         foreach (var engine in All)
         {
             if (!names.Contains(engine.Name)) continue;

@@ -15,7 +15,7 @@ internal static class LocalTopology
 
     private sealed record LocalEngine(ILocalEngine Engine, string Connection, int Port);
 
-    /// <summary>Each engine once. What is not here is embedded.</summary>
+    /// <summary>Each engine once.</summary>
     [SupportedOSPlatform("linux")]
     private static Kind[] Kinds() =>
     [
@@ -29,6 +29,21 @@ internal static class LocalTopology
             var postgres = new PostgresEngine(
                 folder, port(ResourceNames.Postgres), KeptSecret.ReadOrMake(Path.Combine(folder, "..", ResourceNames.PostgresPassword)));
             return new(postgres, postgres.ConnectionString, postgres.Port);
+        }),
+        new(ResourceNames.Kafka, (folder, port) =>
+        {
+            var kafka = new KafkaEngine(folder, port(ResourceNames.Kafka), port($"{ResourceNames.Kafka}-controller"));
+            return new(kafka, kafka.ConnectionString, kafka.Port);
+        }),
+        new(ResourceNames.Cassandra, (folder, port) =>
+        {
+            var cassandra = new CassandraEngine(folder)
+            {
+                NativePort = port(ResourceNames.Cassandra),
+                StoragePort = port($"{ResourceNames.Cassandra}-storage"),
+                JmxPort = port($"{ResourceNames.Cassandra}-jmx"),
+            };
+            return new(cassandra, $"Contact Points={cassandra.EndPoint}", cassandra.NativePort);
         }),
     ];
 

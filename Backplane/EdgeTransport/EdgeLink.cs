@@ -10,7 +10,7 @@ namespace WhatsAspire.Backplane.EdgeTransport;
 
 /// <summary>The stream to one edge. Batches form by themselves: what comes while one write is under way leaves with
 /// the next. A stream that breaks is opened once more, and what the edge had not confirmed is sent again; if that
-/// fails too the edge is taken for gone and the link closes.</summary>
+/// fails too the edge is taken for gone, the link closes, and what was not confirmed has failed.</summary>
 internal sealed class EdgeLink : IAsyncDisposable
 {
     private const int Batch = 256;
@@ -21,17 +21,24 @@ internal sealed class EdgeLink : IAsyncDisposable
     private readonly EdgeLease _edge;
     private readonly string _from;
     private readonly ILogger _logger;
-    private readonly Channel<Delivery> _waiting;
+    private readonly Action<Delivery> _failed;
+    private readonly Channel<Item> _waiting;
     private readonly CancellationTokenSource _stop;
     private readonly SemaphoreSlim _window = new(Unconfirmed, Unconfirmed);
-    private readonly Queue<DeliveryBatch> _unconfirmed = new();
-    private int _dropped;
+    private readonly Queue<Sent> _unconfirmed = new();
     private ulong _lastBatch;
 
-    public EdgeLink(EdgeLease edge, string from, int capacity, ILogger logger, CancellationToken stopping)
+    /// <param name="edge">The other side.</param>
+    /// <param name="from">This process, for its logs.</param>
+    /// <param name="capacity">Deliveries that may wait.</param>
+    /// <param name="failed">Takes, when the link has closed, each delivery that nobody waits for and that was not
+    /// confirmed.</param>
+    /// <param name="logger">Where failures go.</param>
+    /// <param name="stopping">Closes the link.</param>
+    public EdgeLink(EdgeLease edge, string from, int capacity, Action<Delivery> failed, ILogger logger, CancellationToken stopping)
     {
-        (_edge, _from, _logger) = (edge, from, logger);
-        _waiting = Channel.CreateBounded<Delivery>(new BoundedChannelOptions(capacity) { SingleReader = true });
+        (_edge, _from, _failed, _logger) = (edge, from, failed, logger);
+        _waiting = Channel.CreateBounded<Item>(new BoundedChannelOptions(capacity) { SingleReader = true });
         _stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         Completion = Task.Run(RunAsync, CancellationToken.None);
     }
@@ -41,9 +48,7 @@ internal sealed class EdgeLink : IAsyncDisposable
 
     public bool IsClosed => _waiting.Reader.Completion.IsCompleted || Completion.IsCompleted;
 
-    public bool TrySend(Delivery delivery) => _waiting.Writer.TryWrite(delivery);
-
-    public void CountDropped() => Interlocked.Increment(ref _dropped);
+    public bool TrySend(Item item) => _waiting.Writer.TryWrite(item);
 
     public async ValueTask DisposeAsync()
     {
@@ -95,8 +100,10 @@ internal sealed class EdgeLink : IAsyncDisposable
         finally
         {
             _waiting.Writer.TryComplete();
-            var left = _dropped + _unconfirmed.Sum(b => b.Deliveries.Count);
-            while (_waiting.Reader.TryRead(out _)) left++;
+            var left = 0;
+            foreach (var sent in _unconfirmed)
+                for (var i = 0; i < sent.Batch.Deliveries.Count; i++, left++) Fail(new(sent.Batch.Deliveries[i], sent.Confirmed?[i]));
+            for (; _waiting.Reader.TryRead(out var item); left++) Fail(item);
             if (left > 0) _logger.DeliveriesDropped(left, _edge.EdgeId);
         }
     }
@@ -107,7 +114,7 @@ internal sealed class EdgeLink : IAsyncDisposable
         using var broken = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         using var call = client.Deliver(cancellationToken: broken.Token);
         // Batches of the stream that broke take their places in the window with them.
-        foreach (var batch in _unconfirmed) await call.RequestStream.WriteAsync(batch, broken.Token);
+        foreach (var sent in _unconfirmed) await call.RequestStream.WriteAsync(sent.Batch, broken.Token);
         _logger.EdgeLinkOpened(_edge.EdgeId, _edge.Address);
         var reports = ReadReportsAsync(call, broken);
         try
@@ -117,8 +124,8 @@ internal sealed class EdgeLink : IAsyncDisposable
                 if (!_waiting.Reader.TryPeek(out _) && !await WaitAsync(broken.Token)) return true;
                 await _window.WaitAsync(broken.Token);
                 var batch = new DeliveryBatch { Id = ++_lastBatch, From = _from };
-                while (batch.Deliveries.Count < Batch && _waiting.Reader.TryRead(out var delivery)) batch.Deliveries.Add(delivery);
-                lock (_unconfirmed) _unconfirmed.Enqueue(batch);
+                var confirmed = TakeInto(batch);
+                lock (_unconfirmed) _unconfirmed.Enqueue(new(batch, confirmed));
                 await call.RequestStream.WriteAsync(batch, broken.Token);
             }
         }
@@ -134,6 +141,25 @@ internal sealed class EdgeLink : IAsyncDisposable
             await Task.WhenAny(reports);
             throw;
         }
+    }
+
+    /// <returns>Who waits for the deliveries of the batch, place by place; null when nobody does.</returns>
+    private TaskCompletionSource<bool>?[]? TakeInto(DeliveryBatch batch)
+    {
+        TaskCompletionSource<bool>?[]? confirmed = null;
+        while (batch.Deliveries.Count < Batch && _waiting.Reader.TryRead(out var item))
+        {
+            if (item.Confirmed is not null) (confirmed ??= new TaskCompletionSource<bool>?[Batch])[batch.Deliveries.Count] = item.Confirmed;
+            batch.Deliveries.Add(item.Delivery);
+        }
+
+        return confirmed;
+    }
+
+    private void Fail(Item item)
+    {
+        if (item.Confirmed is { } waiting) waiting.TrySetResult(false);
+        else _failed(item.Delivery);
     }
 
     // The last is what a write says to a call that the other side has ended in order.
@@ -164,10 +190,11 @@ internal sealed class EdgeLink : IAsyncDisposable
             {
                 var confirmed = call.ResponseStream.Current.Id;
                 lock (_unconfirmed)
-                    while (_unconfirmed.TryPeek(out var batch) && batch.Id <= confirmed)
+                    while (_unconfirmed.TryPeek(out var sent) && sent.Batch.Id <= confirmed)
                     {
                         _unconfirmed.Dequeue();
                         _window.Release();
+                        foreach (var waiting in sent.Confirmed ?? []) waiting?.TrySetResult(true);
                     }
             }
         }
@@ -176,4 +203,10 @@ internal sealed class EdgeLink : IAsyncDisposable
             await broken.CancelAsync();
         }
     }
+
+    /// <param name="Delivery">What to send.</param>
+    /// <param name="Confirmed">Told whether the edge has it; null where nobody asks.</param>
+    internal readonly record struct Item(Delivery Delivery, TaskCompletionSource<bool>? Confirmed);
+
+    private sealed record Sent(DeliveryBatch Batch, TaskCompletionSource<bool>?[]? Confirmed);
 }

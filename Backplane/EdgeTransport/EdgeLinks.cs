@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using WhatsAspire.Backplane.Redelivery;
 using WhatsAspire.Backplane.Sessions;
 using WhatsAspire.Contracts.Edge.V1;
 
@@ -10,38 +11,49 @@ namespace WhatsAspire.Backplane.EdgeTransport;
 /// <summary>This process's streams to the edges, one each, opened when first needed and closed when the edge has
 /// been silent or gone for a while.</summary>
 public sealed class EdgeLinks(
-    EdgeIdentity self, IOptions<BackplaneOptions> options, ILogger<EdgeLinks> logger,
-    IHostApplicationLifetime lifetime) : IAsyncDisposable
+    EdgeIdentity self, IOptions<BackplaneOptions> options, RedeliveryOutbox redelivery, ILocalDelivery local,
+    ILogger<EdgeLinks> logger, IHostApplicationLifetime lifetime) : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, EdgeLink> _links = new(StringComparer.Ordinal);
     private readonly Lock _opening = new();
 
     /// <summary>Sends a delivery, in order with the earlier ones to this edge, without waiting. When the edge's queue
-    /// is full or the edge is gone, the delivery is dropped and counted.</summary>
+    /// is full or the edge is gone, it is redelivered over the queue.</summary>
     public void Send(EdgeLease edge, Delivery delivery)
     {
+        if (!TrySend(edge, new(delivery, null))) redelivery.Failed(delivery, "link_full", local.EdgeId);
+    }
+
+    /// <summary>Sends a delivery as <see cref="Send"/> does, and waits until the edge says that it has it.</summary>
+    /// <returns>False when it could not be sent, or the edge did not confirm it: it may have it all the same.</returns>
+    public Task<bool> SendConfirmedAsync(EdgeLease edge, Delivery delivery)
+    {
+        var confirmed = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        return TrySend(edge, new(delivery, confirmed)) ? confirmed.Task : Task.FromResult(false);
+    }
+
+    private bool TrySend(EdgeLease edge, EdgeLink.Item item)
+    {
         ArgumentNullException.ThrowIfNull(edge);
-        if (_links.TryGetValue(edge.EdgeId, out var link) && link.TrySend(delivery)) return;
+        if (_links.TryGetValue(edge.EdgeId, out var link) && link.TrySend(item)) return true;
         lock (_opening)
         {
             if (_links.TryGetValue(edge.EdgeId, out link))
             {
-                if (link.TrySend(delivery)) return;
-                if (!link.IsClosed)
-                {
-                    link.CountDropped();
-                    return;
-                }
+                if (link.TrySend(item)) return true;
+                if (!link.IsClosed) return false;
             }
 
-            link = new EdgeLink(edge, self.Id, options.Value.EdgeQueue, logger, lifetime.ApplicationStopping);
+            link = new EdgeLink(
+                edge, self.Id, options.Value.EdgeQueue, failed => redelivery.Failed(failed, "link_lost", local.EdgeId), logger,
+                lifetime.ApplicationStopping);
             _links[edge.EdgeId] = link;
             var opened = link;
             opened.Completion.ContinueWith(
                 _ => _links.TryRemove(new KeyValuePair<string, EdgeLink>(edge.EdgeId, opened)), TaskScheduler.Default);
         }
 
-        link.TrySend(delivery);
+        return link.TrySend(item);
     }
 
     public async ValueTask DisposeAsync()

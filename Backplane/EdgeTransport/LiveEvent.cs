@@ -38,6 +38,9 @@ public sealed record LiveEvent
     /// <summary>W3C traceparent, or null.</summary>
     public string? TraceParent { get; init; }
 
+    /// <summary>As another process gets it.</summary>
+    public Delivery ToDelivery() => ToDelivery(Users);
+
     internal Delivery ToDelivery(IReadOnlyList<UserId> users)
     {
         var delivery = new Delivery

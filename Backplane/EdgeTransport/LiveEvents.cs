@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Options;
+using WhatsAspire.Backplane.Redelivery;
 
 namespace WhatsAspire.Backplane.EdgeTransport;
 
@@ -9,9 +10,12 @@ public sealed class LiveEvents
     // Lanes overlap their round trips; a conversation always takes the same one, which keeps its order.
     private readonly Channel<LiveEvent>[] _lanes = new Channel<LiveEvent>[4];
 
-    public LiveEvents(IOptions<BackplaneOptions> options)
+    private readonly RedeliveryOutbox _redelivery;
+
+    public LiveEvents(IOptions<BackplaneOptions> options, RedeliveryOutbox redelivery)
     {
         ArgumentNullException.ThrowIfNull(options);
+        _redelivery = redelivery;
         for (var i = 0; i < _lanes.Length; i++)
             _lanes[i] = Channel.CreateBounded<LiveEvent>(new BoundedChannelOptions(options.Value.RouterQueue) { SingleReader = true });
     }
@@ -19,12 +23,13 @@ public sealed class LiveEvents
     internal IEnumerable<ChannelReader<LiveEvent>> Lanes => _lanes.Select(lane => lane.Reader);
 
     /// <summary>Takes an event, without waiting.</summary>
-    /// <returns>False when the lane is full: then the event goes no further, and the activity check will find what
-    /// it was about.</returns>
+    /// <returns>False when the lane is full: then the event is redelivered over the queue.</returns>
     public bool TryRoute(LiveEvent live)
     {
         ArgumentNullException.ThrowIfNull(live);
         var lane = (live.Conversation.GetHashCode() & int.MaxValue) % _lanes.Length;
-        return _lanes[lane].Writer.TryWrite(live);
+        if (_lanes[lane].Writer.TryWrite(live)) return true;
+        _redelivery.Failed(live, "router_full", served: null);
+        return false;
     }
 }

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
+using WhatsAspire.Backplane.Redelivery;
 using WhatsAspire.Backplane.Sessions;
 using WhatsAspire.Contracts;
 
@@ -9,10 +10,11 @@ namespace WhatsAspire.Backplane.EdgeTransport;
 
 /// <summary>Brings live events to the connections that they are for: one pipelined look-up of the sessions for all
 /// events that wait, then delivery here directly and to each other edge over its stream. Events of one conversation
-/// keep their order. A live event is never the only place where something exists: one that is lost is found by the
-/// activity check.</summary>
+/// keep their order. What can't be delivered is redelivered over the queue. A live event is never the only place where
+/// something exists: one that is lost all the same is found by the activity check.</summary>
 public sealed class LiveRouter(
-    LiveEvents events, SessionRegistry sessions, EdgeLinks links, ILocalDelivery local, ILogger<LiveRouter> logger) : BackgroundService
+    LiveEvents events, SessionRegistry sessions, EdgeLinks links, ILocalDelivery local, RedeliveryOutbox redelivery,
+    ILogger<LiveRouter> logger) : BackgroundService
 {
     private const int Batch = 256;
 
@@ -45,6 +47,7 @@ public sealed class LiveRouter(
             catch (Exception e) when (e is RedisException or TimeoutException)
             {
                 logger.LookUpFailed(batch.Count, e);
+                foreach (var live in batch) redelivery.Failed(live, "look_up", local.EdgeId);
             }
 
             batch.Clear();

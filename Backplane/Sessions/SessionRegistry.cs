@@ -25,13 +25,30 @@ public sealed class SessionRegistry
     // Not zero: what this process registered may not be there.
     private int _inDoubt;
 
+    // When it last was not sure that the registry holds every session; and whether Redis failed at the last call.
+    private long _doubtedAt;
+    private int _failing;
+
     public SessionRegistry(IConnectionMultiplexer redis, IOptions<BackplaneOptions> options, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(redis);
         (_redis, _options, _time) = (redis, options, time);
         // A Redis that was killed is back within a lease's time, with the lease, and without its last moments.
-        redis.ConnectionRestored += (_, _) => Volatile.Write(ref _inDoubt, 1);
+        redis.ConnectionRestored += (_, _) =>
+        {
+            Volatile.Write(ref _inDoubt, 1);
+            Restore();
+        };
+        _doubtedAt = time.GetTimestamp();
     }
+
+    /// <summary>Redis answers again after it did not: edges register anew what it may have forgotten.</summary>
+    public event Action? Restored;
+
+    /// <summary>Whether a user who is not found may be taken for not connected: Redis has answered for as long as every edge
+    /// needs to register what it had forgotten.</summary>
+    public bool IsWhole =>
+        Volatile.Read(ref _failing) == 0 && _time.GetElapsedTime(Volatile.Read(ref _doubtedAt)) > _options.Value.LeaseRenewal * 2;
 
     private readonly record struct CachedLease(EdgeLease? Lease, DateTimeOffset ReadAt);
 
@@ -41,12 +58,13 @@ public sealed class SessionRegistry
     public async Task<bool> RenewLeaseAsync(EdgeLease lease)
     {
         ArgumentNullException.ThrowIfNull(lease);
-        var before = await _redis.GetDatabase().StringSetAndGetAsync(
-            LeaseKey(lease.EdgeId), lease.Address.AbsoluteUri, _options.Value.LeaseTime);
+        var before = await AskAsync(db => db.StringSetAndGetAsync(
+            LeaseKey(lease.EdgeId), lease.Address.AbsoluteUri, _options.Value.LeaseTime));
         var inDoubt = Interlocked.Exchange(ref _inDoubt, 0) != 0;
         if (!before.IsNull) return !inDoubt;
         // Whoever saw just now that the lease is gone may yet remove what is registered next: once more, next time.
         Volatile.Write(ref _inDoubt, 1);
+        Volatile.Write(ref _doubtedAt, _time.GetTimestamp());
         return false;
     }
 
@@ -80,10 +98,14 @@ public sealed class SessionRegistry
     /// <summary>The live sessions of some users, in one round trip; one more when leases must be looked at.</summary>
     /// <param name="users">Distinct.</param>
     /// <returns>For each user, in order, his sessions on living edges.</returns>
-    public async Task<IReadOnlyList<Session>[]> FindAsync(IReadOnlyList<UserId> users)
+    public Task<IReadOnlyList<Session>[]> FindAsync(IReadOnlyList<UserId> users)
     {
         ArgumentNullException.ThrowIfNull(users);
-        var db = _redis.GetDatabase();
+        return AskAsync(db => FindAsync(db, users));
+    }
+
+    private async Task<IReadOnlyList<Session>[]> FindAsync(IDatabase db, IReadOnlyList<UserId> users)
+    {
         var reads = new Task<HashEntry[]>[users.Count];
         for (var i = 0; i < reads.Length; i++) reads[i] = db.HashGetAllAsync(SessionsKey(users[i]));
         var found = new IReadOnlyList<Session>[reads.Length];
@@ -140,6 +162,30 @@ public sealed class SessionRegistry
         if (_leases.Count > 4096)
             foreach (var (edge, cached) in _leases)
                 if (cached.Lease is null) _leases.TryRemove(edge, out _);
+    }
+
+    private async Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask)
+    {
+        try
+        {
+            var answer = await ask(_redis.GetDatabase());
+            // A server that was only frozen is back without a new connection.
+            if (Volatile.Read(ref _failing) != 0) Restore();
+            return answer;
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            Volatile.Write(ref _doubtedAt, _time.GetTimestamp());
+            Volatile.Write(ref _failing, 1);
+            throw;
+        }
+    }
+
+    private void Restore()
+    {
+        Volatile.Write(ref _doubtedAt, _time.GetTimestamp());
+        Volatile.Write(ref _failing, 0);
+        Restored?.Invoke();
     }
 
     private static RedisKey LeaseKey(string edgeId) => $"edge:{edgeId}";

@@ -18,15 +18,22 @@ internal sealed class ActivityCheck(
     private const int Batch = 500;
     // What is counted and still on its way arrives within this.
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(2);
+    private TaskCompletionSource _soon = NewSignal();
     private bool _redisWasGone;
+
+    /// <summary>Has it look now: others took this edge for gone, and what they had for it went nowhere.</summary>
+    public void LookSoon() => Volatile.Read(ref _soon).TrySetResult();
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(options.Value.ActivityCheck, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
+            while (true)
             {
+                await _soon.Task.WaitAsync(options.Value.ActivityCheck, time, stoppingToken)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                stoppingToken.ThrowIfCancellationRequested();
+                Volatile.Write(ref _soon, NewSignal());
                 // Without Redis nobody counted and nobody found the other edges: everybody is looked after once.
                 var all = _redisWasGone;
                 _redisWasGone = false;
@@ -38,6 +45,8 @@ internal sealed class ActivityCheck(
             // The process ends.
         }
     }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private async Task CheckAsync(UserConnections[] users, bool all, CancellationToken stopping)
     {

@@ -8,7 +8,8 @@ namespace WhatsAspire.ChatEdge.Routing;
 
 /// <summary>Keeps this edge's lease alive, and its sessions registered when Redis has forgotten them.</summary>
 internal sealed class LeaseKeeper(
-    SessionRegistry sessions, EdgeIdentity identity, EdgeConnections connections, IOptions<BackplaneOptions> backplane,
+    SessionRegistry sessions, EdgeIdentity identity, EdgeConnections connections, ActivityCheck activity,
+    IOptions<BackplaneOptions> backplane,
     IOptions<EdgeOptions> options, IConfiguration configuration, TimeProvider time, ILogger<LeaseKeeper> logger) : BackgroundService
 {
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -20,16 +21,28 @@ internal sealed class LeaseKeeper(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(backplane.Value.LeaseRenewal, time);
+        // When Redis is back others look for this edge's sessions at once, and not after the next renewal only.
+        var restored = NewSignal();
+        void OnRestored() => Volatile.Read(ref restored).TrySetResult();
+        sessions.Restored += OnRestored;
         try
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken)) await RenewAsync(first: false);
+            while (true)
+            {
+                await restored.Task.WaitAsync(backplane.Value.LeaseRenewal, time, stoppingToken)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (stoppingToken.IsCancellationRequested) return;
+                if (restored.Task.IsCompleted) Volatile.Write(ref restored, NewSignal());
+                await RenewAsync(first: false);
+            }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        finally
         {
-            // The process ends.
+            sessions.Restored -= OnRestored;
         }
     }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -52,6 +65,7 @@ internal sealed class LeaseKeeper(
             if (await sessions.RenewLeaseAsync(lease) || first) return;
             logger.LeaseLost();
             await connections.RegisterAllAsync();
+            activity.LookSoon();
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {

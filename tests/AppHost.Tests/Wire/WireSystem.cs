@@ -4,7 +4,24 @@ namespace WhatsAspire.AppHost.Tests.Wire;
 /// its own, so that they don't see each other.</summary>
 public sealed class WireSystem : IAsyncLifetime
 {
+    private readonly Dictionary<string, string> _settings = new()
+    {
+        // Hundreds of users sign up: what their passwords cost is tested elsewhere.
+        ["Users__PasswordIterations"] = "1000",
+        ["Users__SignInsPerAddressPerMinute"] = "0",
+    };
+
     private AppHostProcess? _system;
+
+    public WireSystem()
+    {
+    }
+
+    /// <summary>With settings beside those that all have.</summary>
+    internal WireSystem(IReadOnlyDictionary<string, string> settings)
+    {
+        foreach (var (name, value) in settings) _settings[name] = value;
+    }
 
     /// <summary>The processes.</summary>
     public AppHostProcess Processes => _system ?? throw new InvalidOperationException("The system has not been started.");
@@ -34,14 +51,7 @@ public sealed class WireSystem : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         AppHostProcess.RequireLinux();
-        // Hundreds of users sign up: what their passwords cost is tested elsewhere.
-        _system = await AppHostProcess.StartAsync(
-            environment: new Dictionary<string, string>
-            {
-                ["Users__PasswordIterations"] = "1000",
-                ["Users__SignInsPerAddressPerMinute"] = "0",
-            },
-            cancellationToken: TestContext.Current.CancellationToken);
+        _system = await AppHostProcess.StartAsync(environment: _settings, cancellationToken: TestContext.Current.CancellationToken);
     }
 
     /// <inheritdoc/>
