@@ -18,6 +18,9 @@ try
             throw new BadOptionException($"Port {options.Port} is in use. Choose another with --port.");
     }
 
+    // It would ask the package registry for newer versions, with a process of its own, at every start.
+    builder.Configuration["ASPIRE_VERSION_CHECK_DISABLED"] = "true";
+
     // What concerns the user is said by StartupReport and Supervision; a missing certificate concerns nobody here.
     builder.Services.AddLogging(logging => logging
         .AddFilter("Microsoft", LogLevel.Error)

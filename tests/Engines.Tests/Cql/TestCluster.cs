@@ -12,7 +12,7 @@ public sealed class TestCluster : IAsyncDisposable
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(120);
 
     private readonly SemaphoreSlim _starting = new(1, 1);
-    private readonly string _folder = Directory.CreateTempSubdirectory("cassandra-test-").FullName;
+    private readonly string _folder = System.IO.Directory.CreateTempSubdirectory("cassandra-test-").FullName;
     private readonly List<CassandraEngine> _engines = [];
     private readonly List<RunningEngine> _running = [];
 
@@ -42,7 +42,7 @@ public sealed class TestCluster : IAsyncDisposable
                     Seed = IPAddress.Loopback,
                     RequiresPassword = requiresPassword,
                 });
-                Directory.CreateDirectory(engine.Folder);
+                System.IO.Directory.CreateDirectory(engine.Folder);
                 var running = new RunningEngine(engine);
                 _engines.Add(engine);
                 _running.Add(running);
@@ -88,7 +88,7 @@ public sealed class TestCluster : IAsyncDisposable
         foreach (var running in _running)
             await running.DisposeAsync();
         _starting.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        System.IO.Directory.Delete(_folder, recursive: true);
     }
 }
 

@@ -13,7 +13,7 @@ namespace WhatsAspire.Engines.Tests.Queue;
 public sealed class KafkaServer : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kafka-");
+    private readonly DirectoryInfo _folder = System.IO.Directory.CreateTempSubdirectory("kafka-");
     private KafkaEngine? _engine;
 
     /// <summary>The server's process.</summary>

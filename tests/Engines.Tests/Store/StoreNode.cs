@@ -22,7 +22,7 @@ public sealed class StoreNode : IAsyncDisposable
 
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly SemaphoreSlim _starting = new(1);
-    private readonly string _folder = Directory.CreateTempSubdirectory("cassandra-store-").FullName;
+    private readonly string _folder = System.IO.Directory.CreateTempSubdirectory("cassandra-store-").FullName;
     private RunningEngine? _node;
     private Session? _session;
 
@@ -56,7 +56,7 @@ public sealed class StoreNode : IAsyncDisposable
     {
         if (_session is not null) await _session.DisposeAsync();
         if (_node is not null) await _node.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
+        System.IO.Directory.Delete(_folder, recursive: true);
         _starting.Dispose();
         await _services.DisposeAsync();
     }
