@@ -185,7 +185,6 @@ public sealed class CqlSession : ICqlSession, IAsyncDisposable
                     IsRead = false,
                     IsConditional = false,
                     IsIdempotent = statement.IsIdempotent,
-                    Timeout = statement.Timeout ?? _options.RequestTimeout,
                     Parameters = new(statement.Consistency ?? _options.Consistency) { CustomPayload = command.CustomPayload },
                 }
                 : throw new ArgumentException($"A {statement.Operation} statement takes no values.", nameof(command));
@@ -197,7 +196,6 @@ public sealed class CqlSession : ICqlSession, IAsyncDisposable
             IsRead = statement.IsRead,
             IsConditional = statement.IsConditional,
             IsIdempotent = statement.IsIdempotent || statement.IsRead,
-            Timeout = statement.Timeout ?? _options.RequestTimeout,
             Parameters = new(statement.Consistency ?? _options.Consistency)
             {
                 SerialConsistency = statement.SerialConsistency ?? (statement.IsConditional ? _options.SerialConsistency : null),
@@ -228,7 +226,6 @@ public sealed class CqlSession : ICqlSession, IAsyncDisposable
             IsRead = false,
             IsConditional = isConditional,
             IsIdempotent = batch.IsIdempotent,
-            Timeout = batch.Timeout ?? _options.RequestTimeout,
             Parameters = new(batch.Consistency ?? _options.Consistency)
             {
                 SerialConsistency = batch.SerialConsistency ?? (isConditional ? _options.SerialConsistency : null),

@@ -14,7 +14,6 @@ internal static class ConnectionQueries
             IsRead = true,
             IsConditional = false,
             IsIdempotent = true,
-            Timeout = Timeout.InfiniteTimeSpan,
             Parameters = new(CqlConsistency.One),
         };
         var response = await connection.SendAsync(request, cancellationToken);

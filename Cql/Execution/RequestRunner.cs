@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using WhatsAspire.Cql.Cluster;
 using WhatsAspire.Cql.Connections;
@@ -32,7 +33,8 @@ internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepa
     }
 
     /// <returns>The result, and whether a try still goes on that hangs on the token.</returns>
-    public async Task<(CqlResult Result, bool IsStillUsed)> RunAsync(Call call, StatementRequest request, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<(CqlResult Result, bool IsStillUsed)> RunAsync(Call call, StatementRequest request, CancellationToken cancellationToken)
     {
         if (!request.IsIdempotent || options.SpeculativeDelay is not { } delay)
             return (await RunOnceAsync(call, request, cancellationToken), false);
@@ -132,7 +134,8 @@ internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepa
         throw final;
     }
 
-    private async Task<CqlResult> TryAsync(Call call, CqlConnection connection, StatementRequest request, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<CqlResult> TryAsync(Call call, CqlConnection connection, StatementRequest request, CancellationToken cancellationToken)
     {
         if (options.Keyspace is not null && connection.Keyspace is null)
             await WithoutEffectAsync(connection.UseKeyspaceAsync(options.Keyspace, cancellationToken));
@@ -157,6 +160,7 @@ internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepa
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Response> SendAsync(Call call, CqlConnection connection, StatementRequest request, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();

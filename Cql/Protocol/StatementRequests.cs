@@ -13,8 +13,6 @@ internal abstract class StatementRequest : Request
     /// <summary>May be run twice; reads always.</summary>
     public required bool IsIdempotent { get; init; }
 
-    public required TimeSpan Timeout { get; init; }
-
     public required QueryParameters Parameters { get; init; }
 
     public override IReadOnlyDictionary<string, ReadOnlyMemory<byte>>? CustomPayload => Parameters.CustomPayload;

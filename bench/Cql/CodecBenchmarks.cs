@@ -57,7 +57,6 @@ public class CodecBenchmarks : IDisposable
             IsRead = false,
             IsConditional = false,
             IsIdempotent = true,
-            Timeout = TimeSpan.FromSeconds(1),
             Parameters = new(CqlConsistency.LocalQuorum) { Timestamp = 1 },
         };
         request.Write(_writer, 5);

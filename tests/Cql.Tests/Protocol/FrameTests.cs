@@ -37,7 +37,6 @@ public sealed class FrameTests
             IsRead = true,
             IsConditional = false,
             IsIdempotent = true,
-            Timeout = TimeSpan.Zero,
             Parameters = new(CqlConsistency.One),
         };
         Assert.Equal(expected, Envelope(request, version));
@@ -54,7 +53,6 @@ public sealed class FrameTests
             IsRead = true,
             IsConditional = false,
             IsIdempotent = true,
-            Timeout = TimeSpan.Zero,
             Parameters = new(CqlConsistency.LocalQuorum)
             {
                 PageSize = 100,
@@ -82,7 +80,6 @@ public sealed class FrameTests
             IsRead = false,
             IsConditional = false,
             IsIdempotent = false,
-            Timeout = TimeSpan.Zero,
             Parameters = new(CqlConsistency.Quorum) { Timestamp = -1 },
         };
         Assert.Equal("05000007" + "0D" + "00000029" + "01" + "0002" + "01" + "0001AA" + "0001" + "0000000400000001" + "01" + "0001AA" + "0001" + "FFFFFFFE"

@@ -1,7 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
-using System.Globalization;
-using System.Net;
 using WhatsAspire.Cql;
 using Xunit;
 
@@ -52,31 +49,16 @@ public sealed class ThreeNodesTests(TestCluster cluster) : IClassFixture<TestClu
         await load.AssertNothingLostAsync();
     }
 
-    /// <summary>The server's own <c>token()</c> says to which node each key belongs, for keys of one part and of three.</summary>
     [Fact]
     public async Task Each_request_goes_to_the_node_that_has_its_partition()
     {
-        await using var session = await ConnectAsync(replicas: 1);
+        // A second try on another node would hide where the first one went.
+        await using var session = await ConnectAsync(replicas: 1, options => options.SpeculativeDelay = null);
         await session.ExecuteAsync("CREATE TABLE parts (a int, b text, c uuid, PRIMARY KEY ((a, b, c)))");
-        var ring = new List<(long Token, string Address)>();
-        foreach (var node in Enumerable.Range(0, 3).Select(cluster.EndPoint))
-        {
-            ring.Add((long.Parse(Assert.Single(await TokensAsync(session, node.Address)), CultureInfo.InvariantCulture), node.Address.ToString()));
-        }
-
-        ring.Sort();
-        var coordinators = new ConcurrentDictionary<ActivityTraceId, string>();
-        using var listener = new ActivityListener
-        {
-            ShouldListenTo = source => source.Name == CqlTelemetry.SourceName,
-            Sample = (ref _) => ActivitySamplingResult.AllData,
-            ActivityStopped = activity => coordinators[activity.TraceId] = $"{activity.GetTagItem(CqlTelemetry.ServerAddressAttribute)}",
-        };
-        ActivitySource.AddActivityListener(listener);
-
+        using var coordinators = await Coordinators.OfAsync(session, nodes: 3);
         var insert = new CqlStatement("INSERT INTO parts (a, b, c) VALUES (?, ?, ?)");
-        var token = new CqlStatement("SELECT token(a, b, c) FROM parts WHERE a = ? AND b = ? AND c = ?");
-        var token1 = new CqlStatement("SELECT token(k) FROM t WHERE k = ?");
+        var ofParts = new CqlStatement("SELECT token(a, b, c) FROM parts WHERE a = ? AND b = ? AND c = ?");
+        var ofKey = new CqlStatement("SELECT token(k) FROM t WHERE k = ?");
         var used = new HashSet<string>();
         for (var i = 0; i < 40; i++)
         {
@@ -84,34 +66,45 @@ public sealed class ThreeNodesTests(TestCluster cluster) : IClassFixture<TestClu
             CqlValue[] key = [i, new string('ü', i), Guid.NewGuid()];
             await session.ExecuteAsync(insert.Bind(key), Stop);
             await session.ExecuteAsync(Insert.Bind(i, i), Stop);
-            used.Add(await AssertOwnerAsync(token.Bind(key)));
-            used.Add(await AssertOwnerAsync(token1.Bind(i)));
+            foreach (var command in (CqlCommand[])[ofParts.Bind(key), ofKey.Bind(i)])
+            {
+                var (asked, owner) = await coordinators.RunAsync(command);
+                Assert.Equal(owner, asked);
+                used.Add(asked);
+            }
         }
 
         Assert.Equal(3, used.Count);
-
-        async Task<string> AssertOwnerAsync(CqlCommand command)
-        {
-            using var trace = new Activity("test").Start();
-            var value = Assert.Single(await session.ExecuteAsync(command, Stop)).GetInt64(0);
-            var owner = ring.FirstOrDefault(entry => value <= entry.Token, ring[0]).Address;
-            Assert.Equal(owner, coordinators[trace.TraceId]);
-            return owner;
-        }
     }
 
-    private static async Task<IReadOnlyList<string>> TokensAsync(CqlSession session, IPAddress node)
+    /// <summary>How a keyspace is replicated is read when the session connects; of later ones it hears by an event.</summary>
+    [Fact]
+    public async Task A_keyspace_that_another_session_makes_is_routed_as_well()
     {
-        // Whichever node answers, it knows itself and the others.
-        while (true)
+        await using var session = await ConnectAsync(replicas: 1, options => options.SpeculativeDelay = null);
+        using var coordinators = await Coordinators.OfAsync(session, nodes: 3);
+        var keyspace = $"later_{Guid.NewGuid():N}";
+        await using (var other = await cluster.ConnectAsync())
         {
-            var local = (await session.ExecuteAsync("SELECT rpc_address, tokens FROM system.local"))[0];
-            if (local.GetInet(0).Equals(node))
-                return local.GetList<string>(1);
+            await other.ExecuteAsync($"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}}");
+            await other.ExecuteAsync($"CREATE TABLE {keyspace}.t (k int PRIMARY KEY)");
+        }
+
+        var insert = new CqlStatement($"INSERT INTO {keyspace}.t (k) VALUES (?)");
+        var select = new CqlStatement($"SELECT token(k) FROM {keyspace}.t WHERE k = ?");
+        for (var i = 0; i < 30; i++)
+            await session.ExecuteAsync(insert.Bind(i), Stop);
+        var start = TimeProvider.System.GetTimestamp();
+        // By chance alone one in three would do so.
+        for (var inRow = 0; inRow < 30;)
+        {
+            var (asked, owner) = await coordinators.RunAsync(select.Bind(inRow));
+            inRow = asked == owner ? inRow + 1 : 0;
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(60), "The session did not hear of the keyspace within a minute.");
         }
     }
 
-    private async Task<CqlSession> ConnectAsync(int replicas = 3)
+    private async Task<CqlSession> ConnectAsync(int replicas = 3, Action<CqlOptions>? configure = null)
     {
         await cluster.StartAsync(nodes: 3);
         var session = await cluster.ConnectToNewKeyspaceAsync(replicas, options =>
@@ -120,6 +113,7 @@ public sealed class ThreeNodesTests(TestCluster cluster) : IClassFixture<TestClu
             options.MaxSpeculativeExecutions = 2;
             options.HeartbeatTimeout = TimeSpan.FromSeconds(1);
             options.MaxReconnectDelay = TimeSpan.FromSeconds(2);
+            configure?.Invoke(options);
         });
         var created = await session.ExecuteAsync("CREATE TABLE t (k int PRIMARY KEY, v int)");
         Assert.True(created.IsSchemaAgreed);
