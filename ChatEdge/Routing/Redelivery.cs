@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Options;
 using WhatsAspire.Backplane.EdgeTransport;
 using WhatsAspire.Backplane.Sessions;
 using WhatsAspire.Contracts;
@@ -23,10 +25,17 @@ internal sealed class RedeliveryProgress
 
 /// <summary>Delivers once more what did not get through: reads what each recipient lacks, as it is now and as far as he may
 /// see it, and gives it to his edges.</summary>
-internal sealed class Redelivery(SessionRegistry sessions, EdgeLinks links, ILocalDelivery local, MessageApiLink api)
+internal sealed class Redelivery(
+    SessionRegistry sessions, EdgeLinks links, ILocalDelivery local, MessageApiLink api, IOptions<EdgeOptions> options, TimeProvider time)
 {
     // Between a change and its failed delivery; clocks of the deployment may differ by less.
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
+
+    // How long an edge may take to confirm; and for how long one that did not is not asked again, so that the events of others
+    // don't wait for it one after the other.
+    private static readonly TimeSpan ConfirmTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Avoid = TimeSpan.FromSeconds(2);
+    private readonly ConcurrentDictionary<string, long> _silent = new(StringComparer.Ordinal);
 
     /// <summary>Delivers to all sessions of the recipients that have not had it.</summary>
     /// <param name="failed">What failed.</param>
@@ -67,9 +76,23 @@ internal sealed class Redelivery(SessionRegistry sessions, EdgeLinks links, ILoc
 
         // Its lease has ended since: his devices come back elsewhere, and sync.
         if (sessions.FindLease(edge) is not { } lease) return true;
-        var confirmed = await Task.WhenAll(events.Select(live => links.SendConfirmedAsync(lease, live.ToDelivery())))
-            .WaitAsync(cancellationToken);
-        return Array.TrueForAll(confirmed, one => one);
+        if (_silent.TryGetValue(edge, out var since))
+        {
+            if (time.GetElapsedTime(since) < Avoid) return false;
+            _silent.TryRemove(edge, out _);
+        }
+
+        try
+        {
+            var confirmed = await Task.WhenAll(events.Select(live => links.SendConfirmedAsync(lease, live.ToDelivery())))
+                .WaitAsync(ConfirmTimeout, time, cancellationToken);
+            return Array.TrueForAll(confirmed, one => one);
+        }
+        catch (TimeoutException)
+        {
+            _silent[edge] = time.GetTimestamp();
+            return false;
+        }
     }
 
     private async Task<List<LiveEvent>> EventsAsync(
@@ -114,7 +137,7 @@ internal sealed class Redelivery(SessionRegistry sessions, EdgeLinks links, ILoc
             After = first - 1,
             Limit = (int)Math.Min(lacked.Keys.Max() - first + 1, Limits.PullMessages),
         });
-        using var call = api.Client.Pull(request, cancellationToken: cancellationToken);
+        using var call = api.Client.Pull(request, deadline: Deadline(), cancellationToken: cancellationToken);
         while (await call.ResponseStream.MoveNext(cancellationToken))
             foreach (var entry in call.ResponseStream.Current.Entries)
             {
@@ -136,7 +159,7 @@ internal sealed class Redelivery(SessionRegistry sessions, EdgeLinks links, ILoc
     {
         var id = conversation.ToBytes();
         using var call = api.Client.ListChanged(
-            new() { UserId = user.ToBytes(), SinceMs = since.ToUnixTimeMilliseconds() }, cancellationToken: cancellationToken);
+            new() { UserId = user.ToBytes(), SinceMs = since.ToUnixTimeMilliseconds() }, deadline: Deadline(), cancellationToken: cancellationToken);
         while (await call.ResponseStream.MoveNext(cancellationToken))
             foreach (var summary in call.ResponseStream.Current.Summaries)
             {
@@ -150,6 +173,8 @@ internal sealed class Redelivery(SessionRegistry sessions, EdgeLinks links, ILoc
                 });
             }
     }
+
+    private DateTime Deadline() => time.GetUtcNow().UtcDateTime + options.Value.OperationTimeout;
 
     private static List<UserId> Recipients(RedeliveryEvent failed)
     {

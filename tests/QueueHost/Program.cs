@@ -45,7 +45,7 @@ switch (args)
             return 0;
         }
 
-    case ["measure", _]:
+    case ["measure", ..]:
         await MeasureAsync();
         return 0;
 

@@ -14,7 +14,7 @@ public sealed class SqliteQueueOptions
     /// <summary>How often a process looks whether another one has written. What it publishes itself it sees at once. 1 ms to
     /// 10 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.001", "00:00:10")]
-    public TimeSpan PollInterval { get; set; } = TimeSpan.FromMilliseconds(25);
+    public TimeSpan PollInterval { get; set; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>How long a partition stays with an owner that does not renew its lease; renewed after a third of it. 300 ms
     /// to 5 min.</summary>
