@@ -1,6 +1,6 @@
-using WhatsAspire.SystemHarness;
-using WhatsAspire.SystemHarness.Crash;
 using WhatsAspire.LocalEngines;
+using WhatsAspire.SystemHarness.Crash;
+using WhatsAspire.SystemHarness;
 
 namespace WhatsAspire.Engines.Tests.Local;
 
