@@ -23,6 +23,7 @@ internal sealed class EngineChild(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        if (Leftovers.Kill(options.Value.WorkingDirectory) is > 0 and var left) logger.KilledLeftovers(left, options.Value.WorkingDirectory);
         var started = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
         // The kernel's promise is bound to the thread that starts the child, which therefore lives as long as the child.
         new Thread(() => Run(started)) { Name = "engine", IsBackground = true }.Start();

@@ -13,4 +13,7 @@ internal static partial class Log
 
     [LoggerMessage(9102, LogLevel.Warning, "{Program}, process {ProcessId}, did not end within {Seconds} s, and was killed.")]
     public static partial void Killed(this ILogger logger, string program, int processId, double seconds);
+
+    [LoggerMessage(9103, LogLevel.Warning, "{Count} processes that an earlier run left in {Folder} were killed.")]
+    public static partial void KilledLeftovers(this ILogger logger, int count, string folder);
 }

@@ -26,6 +26,7 @@ public sealed class RunningEngine : IAsyncDisposable
         if (_process is { HasExited: false })
             throw new InvalidOperationException($"{_engine.Name} runs already.");
         await _engine.PrepareAsync(cancellationToken);
+        Leftovers.Kill(_engine.Folder);
         var start = _engine.Process.ToStartInfo();
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         _process?.Dispose();

@@ -28,9 +28,14 @@ public static class PostgresDirectoryRegistration
         // The directory's own check says why; the client's would only double it.
         builder.AddNpgsqlDataSource(DirectoryRegistration.PostgresConnection, settings => settings.DisableHealthChecks = true,
             source => timeouts.Complete(source.ConnectionStringBuilder));
-        services.AddSingleton<SqlDirectory>(provider => new PostgresDirectory(
-            provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<IOptions<PostgresDirectoryOptions>>().Value,
-            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<SqlDirectory>(provider =>
+        {
+            // Before the client, which has another word for a connection string that is missing: here it is checked.
+            _ = provider.GetRequiredService<IOptions<DirectoryOptions>>().Value;
+            return new PostgresDirectory(
+                provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<IOptions<PostgresDirectoryOptions>>().Value,
+                provider.GetRequiredService<TimeProvider>());
+        });
         builder.AddDirectoryParts();
         return builder;
     }

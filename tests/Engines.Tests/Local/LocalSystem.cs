@@ -1,6 +1,6 @@
+using WhatsAspire.LocalEngines;
 using WhatsAspire.SystemHarness;
 using WhatsAspire.SystemHarness.Crash;
-using WhatsAspire.LocalEngines;
 
 namespace WhatsAspire.Engines.Tests.Local;
 
