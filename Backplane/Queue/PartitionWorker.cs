@@ -36,8 +36,8 @@ internal sealed class PartitionWorker : IAsyncDisposable
 
     public int Partition { get; }
 
-    /// <summary>Nothing is handled any more: it was stopped, is no owner, or failed.</summary>
-    public bool IsEnded => _running.IsCompleted;
+    /// <summary>Completes, never faults, when nothing is handled any more: it was stopped, is no owner, or failed.</summary>
+    public Task Ended => _running;
 
     /// <summary>Called when there is room again after <see cref="HasRoom"/> was false.</summary>
     public Action? OnRoom { get; set; }

@@ -8,7 +8,7 @@ using WhatsAspire.Backplane.Queue;
 using WhatsAspire.Backplane.Queue.Sqlite;
 
 // A process on a queue's file that can be killed or frozen: QueueHost publish FILE TOPIC FIRST...
-// | consume FILE TOPIC GROUP | measure FILE
+// | consume FILE TOPIC GROUP | measure FILE [POLL_MS]
 var output = Console.OpenStandardOutput();
 var gate = new Lock();
 var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
@@ -60,7 +60,8 @@ SqliteEventQueue Open() => new(
 // What the queue costs on this machine: alone, together, and doing nothing.
 async Task MeasureAsync()
 {
-    settings.PollInterval = new SqliteQueueOptions().PollInterval;
+    settings.PollInterval = args.Length > 2
+        ? TimeSpan.FromMilliseconds(int.Parse(args[2], CultureInfo.InvariantCulture)) : new SqliteQueueOptions().PollInterval;
     await using var queue = Open();
     var message = new QueueEvent { Key = "k", Type = "host.v1", Payload = new byte[200] };
     var alone = new List<double>();
@@ -91,6 +92,8 @@ async Task MeasureAsync()
     {
         await done.Task;
         Report(string.Create(CultureInfo.InvariantCulture, $"consuming: {count / TimeProvider.System.GetElapsedTime(started).TotalSeconds:F0} events/s"));
+        // Until the compiler and the collector have come to rest.
+        await Task.Delay(TimeSpan.FromSeconds(5));
         var process = System.Diagnostics.Process.GetCurrentProcess();
         var before = process.TotalProcessorTime;
         await Task.Delay(TimeSpan.FromSeconds(10));

@@ -131,7 +131,7 @@ internal sealed class KafkaSubscription : IQueueSubscription
         foreach (var (partition, slot) in _slots)
         {
             // By a fault of ours: from the beginning, rather than a partition that stands still for ever.
-            if (slot.Worker.IsEnded) throw new InvalidOperationException($"the work on partition {partition} has ended");
+            if (slot.Worker.Ended.IsCompleted) throw new InvalidOperationException($"the work on partition {partition} has ended");
             if (!slot.IsPaused) continue;
             // What the library had fetched is thrown away by a pause: not for every single event.
             if (slot.Worker.IsHalfEmpty)

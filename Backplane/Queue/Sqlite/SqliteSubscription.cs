@@ -213,7 +213,7 @@ internal sealed class SqliteSubscription : IQueueSubscription
     private async Task ReleaseStoppedAsync()
     {
         // One that ended by itself was no owner for a moment, or failed: what it held is fetched and done anew.
-        foreach (var slot in _slots.Values.Where(s => s.Stopping is null && s.Worker!.IsEnded).ToArray()) Lose(slot);
+        foreach (var slot in _slots.Values.Where(s => s.Stopping is null && s.Worker!.Ended.IsCompleted).ToArray()) Lose(slot);
         var stopped = _slots.Values.Where(s => s.Stopping is { IsCompleted: true }).ToArray();
         if (stopped.Length > 0) await ReleaseAsync(stopped);
     }
