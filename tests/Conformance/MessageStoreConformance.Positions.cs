@@ -77,6 +77,21 @@ public abstract partial class MessageStoreConformance
 
     [Fact]
     [Trait("Requirement", "R11")]
+    public async Task Of_the_answers_to_concurrent_advances_none_is_in_one_position_above_and_in_the_other_below_another()
+    {
+        await SendManyAsync(Alice, 60);
+        var calls = Enumerable.Range(1, 30).SelectMany(i => new[] { (Delivered: 30L + i, Read: 0L), (Delivered: 0L, Read: (long)i) }).ToArray();
+        new Random(11).Shuffle(calls);
+        var outcomes = await Task.WhenAll(calls.Select(c => AdvanceAsync(Bob, c.Delivered, c.Read)));
+
+        var moved = outcomes.Where(o => o.Status == AdvanceStatus.Moved).Select(o => o.Member!)
+            .OrderBy(m => m.DeliveredSeq).ThenBy(m => m.ReadSeq).ToArray();
+        Assert.Equal(moved.Select(m => m.ReadSeq).Order(), moved.Select(m => m.ReadSeq));
+        Assert.Equal(new MemberState(0, 60, 30, 0), await MemberAsync(Bob));
+    }
+
+    [Fact]
+    [Trait("Requirement", "R11")]
     public async Task Positions_never_fall_whatever_order_concurrent_advances_come_in()
     {
         await SendManyAsync(Alice, 50);

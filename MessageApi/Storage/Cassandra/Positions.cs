@@ -66,7 +66,11 @@ internal sealed class Positions(ICqlSession session, Statements statements, Memb
             RiseAsync(conversation, user, deliveredTo, readTo, at, cancellationToken),
             .. touched.Select(one => TouchAsync(one, conversation, at, cancellationToken))]);
         await PutAsync(conversation, user, deliveredTo, readTo, visible, cleared > member.ClearedSeq ? cleared : 0, cancellationToken);
-        return new(AdvanceStatus.Moved, state, readTo > 0, head.Seq);
+
+        // What holds is what is read now: another process may have raised the other position meanwhile. Each of two such calls
+        // reads after its own write, so of their answers one is nowhere below the other.
+        var after = await members.ReadAsync(conversation, cancellationToken);
+        return new(AdvanceStatus.Moved, after?.Find(user)?.State ?? state, readTo > 0, after?.Head.Seq ?? head.Seq);
     }
 
     /// <inheritdoc cref="IMessageStore.GetReceiptTimesAsync"/>
