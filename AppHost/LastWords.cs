@@ -4,29 +4,35 @@ namespace WhatsAspire.AppHost;
 internal sealed class LastWords(ResourceLoggerService logs)
 {
     private const string Unhandled = "Unhandled exception. ";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(300);
 
     /// <summary>The last line that a replica wrote to standard error, without the frames of a stack trace; null where
-    /// there is none, or the orchestrator does not give it in a second.</summary>
+    /// there is none, or where the orchestrator does not give it at once: nobody's restart waits for it.</summary>
     public async Task<string?> OfAsync(string replica, CancellationToken cancellationToken)
     {
         using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        late.CancelAfter(Patience);
-        string? last = null;
         try
         {
-            await foreach (var lines in logs.GetAllAsync(replica).WithCancellation(late.Token))
-            {
-                foreach (var line in lines)
-                {
-                    if (line.IsErrorMessage && Text(line.Content) is { } text)
-                        last = text;
-                }
-            }
+            // The orchestrator's reader does not always hear of a cancellation: it is left behind then.
+            return await ReadAsync(replica, late.Token).WaitAsync(Patience, cancellationToken);
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (TimeoutException)
         {
-            // What came until now has to do.
+            await late.CancelAsync();
+            return null;
+        }
+    }
+
+    private async Task<string?> ReadAsync(string replica, CancellationToken cancellationToken)
+    {
+        string? last = null;
+        await foreach (var lines in logs.GetAllAsync(replica).WithCancellation(cancellationToken))
+        {
+            foreach (var line in lines)
+            {
+                if (line.IsErrorMessage && Text(line.Content) is { } text)
+                    last = text;
+            }
         }
 
         return last;

@@ -83,10 +83,17 @@ public sealed class RedeliveryOutbox(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The process ends: what still waits is put on the queue, if that is quick.
-            using var last = new CancellationTokenSource(LastMoment, time);
-            await PublishAsync(last.Token);
+            // The process ends.
         }
+    }
+
+    /// <summary>Puts on the queue what still waits, if that is quick.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        if (queue is null) return;
+        using var last = new CancellationTokenSource(LastMoment, time);
+        await PublishAsync(last.Token);
     }
 
     /// <returns>False when something has to wait.</returns>
