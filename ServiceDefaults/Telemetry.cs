@@ -49,7 +49,7 @@ internal static class Telemetry
     }
 
     /// <summary>Probes come every few seconds for ever, and would drown the traces that somebody looks for.</summary>
-    private static bool IsWorthTracing(HttpContext context) => 
+    private static bool IsWorthTracing(HttpContext context) =>
         !context.Request.Path.StartsWithSegments(Health.Path) && !IsStream(context.Request.Path.Value);
 
     /// <summary>The streams between the services live as long as the processes; what they carry is traced by itself.</summary>
