@@ -14,12 +14,16 @@ internal sealed class LastWords(ResourceLoggerService logs)
         try
         {
             // The orchestrator's reader does not always hear of a cancellation: it is left behind then.
-            return await ReadAsync(replica, late.Token).WaitAsync(Patience, cancellationToken);
+            return await Task.Run(() => ReadAsync(replica, late.Token), cancellationToken).WaitAsync(Patience, cancellationToken);
         }
-        catch (TimeoutException)
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Whatever it is that keeps the words from us must not keep the process dead.
+            return null;
+        }
+        finally
         {
             await late.CancelAsync();
-            return null;
         }
     }
 

@@ -21,7 +21,7 @@ internal sealed class AppendLoad(double seconds)
     /// <returns>Messages appended.</returns>
     public async Task<long> MeasureAsync(IMessageStore store, int callers, Func<long>? commits)
     {
-        if (!_hasHeading) Console.WriteLine($"{"callers",8} {"messages/s",11} {"p50 ms",8} {"p99 ms",8} {"commits/s",10} {"in one",7} {"CPU µs each",12}");
+        if (!_hasHeading) Console.WriteLine($"{"callers",8} {"messages/s",11} {"p50 ms",8} {"p99 ms",8} {"commits/s",10} {"in one",7} {"CPU µs each",12} {"KiB each",9}");
         _hasHeading = true;
         var chats = Enumerable.Range(0, 1_000).Select(_ => ConversationShape.Direct(UserId.New(), UserId.New())).ToArray();
         await Parallel.ForEachAsync(chats, async (chat, cancel) => await store.AppendAsync(chat, [Entry(chat, 0)], cancel));
@@ -30,17 +30,19 @@ internal sealed class AppendLoad(double seconds)
         var times = new List<double>[callers];
         var before = commits?.Invoke() ?? 0;
         var cpu = process.TotalProcessorTime;
+        var allocated = GC.GetTotalAllocatedBytes();
         var start = Stopwatch.GetTimestamp();
         await Task.WhenAll(Enumerable.Range(0, callers).Select(c => Task.Run(() => CallAsync(c))));
         var elapsed = Stopwatch.GetElapsedTime(start).TotalSeconds;
         process.Refresh();
         cpu = process.TotalProcessorTime - cpu;
+        allocated = GC.GetTotalAllocatedBytes() - allocated;
         var synced = commits?.Invoke() - before;
 
         var all = times.SelectMany(t => t).Order().ToArray();
         var joined = synced is { } syncs ? string.Create(CultureInfo.InvariantCulture, $"{syncs / elapsed,10:N0} {(double)all.Length / syncs,7:N1}") : $"{"-",10} {"-",7}";
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{callers,8} {all.Length / elapsed,11:N0} {all[all.Length / 2],8:N2} {all[all.Length * 99 / 100],8:N2} {joined} {cpu.TotalMicroseconds / all.Length,12:N1}"));
+            $"{callers,8} {all.Length / elapsed,11:N0} {all[all.Length / 2],8:N2} {all[all.Length * 99 / 100],8:N2} {joined} {cpu.TotalMicroseconds / all.Length,12:N1} {allocated / 1024.0 / all.Length,9:N1}"));
         return all.Length;
 
         async Task CallAsync(int caller)

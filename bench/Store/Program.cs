@@ -7,6 +7,11 @@ using WhatsAspire.Bench.Store;
 using WhatsAspire.Cql;
 using WhatsAspire.MessageApi.Storage.Cassandra;
 using WhatsAspire.MessageApi.Storage.Rocks;
+#if CQL_DATASTAX
+using Session = WhatsAspire.MessageApi.DataStax.DataStaxSession;
+#else
+using Session = WhatsAspire.Cql.CqlSession;
+#endif
 
 // Durable appends: how many a second, how long one takes, what one costs.
 // dotnet run -c Release --project bench/Store [-- [--seconds N] [--callers N] [--folder DIR | --cassandra "Contact Points=HOST:PORT" --copies N]]
@@ -51,10 +56,10 @@ RocksMessageStore Open(string folder) => new(
 
 async Task CassandraAsync(string cluster, string copies)
 {
-    Console.WriteLine($"Cassandra at {cluster}, {copies} copies");
+    Console.WriteLine($"Cassandra at {cluster}, {copies} copies, by {typeof(Session).Name}");
     var client = new CqlOptions();
     client.Apply(cluster);
-    await using var session = new CqlSession(client);
+    await using var session = new Session(client);
     var settings = new CassandraStoreOptions
     {
         Keyspace = $"bench_{copies}",
