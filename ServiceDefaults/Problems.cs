@@ -81,7 +81,7 @@ public static class Problems
         BadHttpRequestException { InnerException: JsonException json } => new(ForJson(json)),
         BadHttpRequestException bad => new(ForBinding(bad.Message)),
         // The transport or the database is in trouble, not the request.
-        DbException or TimeoutException => new(Error.Unavailable("a part that is needed does not answer now")),
+        DbException or TimeoutException or UnavailableException => new(Error.Unavailable("a part that is needed does not answer now")),
         _ => new(new(ErrorCode.Internal, "the server failed")),
     };
 

@@ -52,11 +52,13 @@ public sealed class RestartTests(SharedSystem shared) : IClassFixture<SharedSyst
     public async Task A_second_AppHost_on_the_same_data_says_so_and_ends()
     {
         var system = await shared.SystemAsync();
+        var before = system.Services();
 
         var refused = await Assert.ThrowsAsync<InvalidOperationException>(
             () => AppHostProcess.StartAsync(system.DataPath, cancellationToken: Cancellation));
 
         Assert.Contains("ended with exit code 2", refused.Message, StringComparison.Ordinal);
         Assert.Contains("another AppHost uses it", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(before.Select(service => service.ProcessId), system.Services().Select(service => service.ProcessId));
     }
 }

@@ -174,6 +174,7 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     /// Waits until a service has this many replicas that did not exist before, each of which answers that it is ready.
     /// </summary>
     /// <returns>The new replicas.</returns>
+    /// <exception cref="InvalidOperationException">The AppHost has ended; the message has its log.</exception>
     public async Task<IReadOnlyList<SystemProcess>> ReplacedAsync(
         string service, IReadOnlyCollection<SystemProcess> before, int count, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
@@ -183,6 +184,7 @@ public sealed partial class AppHostProcess : IAsyncDisposable
         await UntilAsync(
             async () =>
             {
+                if (_process.HasExited) throw Ended();
                 fresh = [.. Services(service).Where(process => !old.Contains(process.ProcessId))];
                 return fresh.Count >= count
                     && (await Task.WhenAll(fresh.Select(process => IsReadyAsync(client, process, cancellationToken)))).All(ready => ready);
@@ -195,7 +197,7 @@ public sealed partial class AppHostProcess : IAsyncDisposable
     /// <exception cref="TimeoutException">It did not come; the message has the log.</exception>
     public Task LoggedAsync(Regex line, TimeSpan timeout, CancellationToken cancellationToken = default) => UntilAsync(
         () => _log.Any(line.IsMatch) || (_process.HasExited
-            ? throw new InvalidOperationException($"The AppHost ended with exit code {_process.ExitCode}:\n{Log}")
+            ? throw Ended()
             : false),
         timeout, () => $"a line like '{line}'", cancellationToken);
 
@@ -258,6 +260,8 @@ public sealed partial class AppHostProcess : IAsyncDisposable
             await timer.WaitForNextTickAsync(cancellationToken);
         }
     }
+
+    private InvalidOperationException Ended() => new($"The AppHost ended with exit code {_process.ExitCode}:\n{Log}");
 
     private void Record(string? line)
     {

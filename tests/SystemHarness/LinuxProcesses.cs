@@ -66,8 +66,8 @@ internal static partial class LinuxProcesses
             .Where(id => id != 0 && ParentOf(id) == processId),
     ];
 
-    /// <summary>The living processes whose environment has the variable with this value, and those that work in the folder:
-    /// an engine writes over its environment to show what it is doing.</summary>
+    /// <summary>The living processes whose environment has the variable with this value, and those without it that work in the
+    /// folder: an engine writes over its environment to show what it is doing. Another value is another system, on the same folder.</summary>
     public static IReadOnlyList<SystemProcess> With(string variable, string value, string folder)
     {
         var found = new List<SystemProcess>();
@@ -75,7 +75,7 @@ internal static partial class LinuxProcesses
         {
             if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
                 && ReadEnvironment(directory) is { } environment
-                && ((environment.TryGetValue(variable, out var held) && held == value) || WorksIn(directory, folder)))
+                && (environment.TryGetValue(variable, out var held) ? held == value : WorksIn(directory, folder)))
                 found.Add(new(id, NameOf(directory, environment), environment));
         }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using WhatsAspire.MessageApi.Storage;
 using Xunit;
 
 namespace WhatsAspire.Users.Tests;
@@ -152,13 +153,17 @@ public sealed class AccountTests
         {
             app.Map("/fails", string () => throw new InvalidOperationException("the secret is 42"));
             app.Map("/waits", string () => throw new TimeoutException("the secret is 42"));
+            app.Map("/stores", string () => throw new StoreUnavailableException("the secret is 42"));
         });
         var fails = await api.GetAsync("/fails");
         fails.IsProblem(HttpStatusCode.InternalServerError, "internal", "the server failed");
         Assert.DoesNotContain("42", fails.Text, StringComparison.Ordinal);
-        var waits = await api.GetAsync("/waits");
-        waits.IsProblem(HttpStatusCode.ServiceUnavailable, "unavailable", "does not answer now");
-        Assert.Equal(500, waits.Json.GetProperty("retry_after_ms").GetInt64());
-        Assert.Equal("1", waits.Headers.GetValues("Retry-After").Single());
+        foreach (var path in new[] { "/waits", "/stores" })
+        {
+            var unavailable = await api.GetAsync(path);
+            unavailable.IsProblem(HttpStatusCode.ServiceUnavailable, "unavailable", "does not answer now");
+            Assert.Equal(500, unavailable.Json.GetProperty("retry_after_ms").GetInt64());
+            Assert.Equal("1", unavailable.Headers.GetValues("Retry-After").Single());
+        }
     }
 }

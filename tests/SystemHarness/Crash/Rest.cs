@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -11,6 +12,10 @@ internal sealed record Account(string UserId, string Username);
 internal sealed class Rest(Func<Uri> address) : IDisposable
 {
     private const string Password = "correct horse battery";
+
+    /// <summary>For an engine to come back.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(15) };
 
     public void Dispose() => _http.Dispose();
@@ -60,8 +65,8 @@ internal sealed class Rest(Func<Uri> address) : IDisposable
         string? cursor = null;
         do
         {
-            var page = await OkAsync(Authorized(HttpMethod.Get,
-                $"conversations/{conversation}/messages?limit=100{(cursor is null ? "" : $"&cursor={cursor}")}", token), cancellationToken);
+            var page = await ReadAsync(
+                $"conversations/{conversation}/messages?limit=100{(cursor is null ? "" : $"&cursor={cursor}")}", token, cancellationToken);
             history.AddRange(page.Messages!);
             cursor = page.NextCursor;
         }
@@ -72,7 +77,7 @@ internal sealed class Rest(Func<Uri> address) : IDisposable
 
     /// <summary>All summaries, by conversation.</summary>
     public async Task<IReadOnlyDictionary<string, Frame>> GetConversationsAsync(string token, CancellationToken cancellationToken) =>
-        (await OkAsync(Authorized(HttpMethod.Get, "conversations?limit=100", token), cancellationToken))
+        (await ReadAsync("conversations?limit=100", token, cancellationToken))
             .Conversations!.ToDictionary(summary => summary.ConversationId!);
 
     private HttpRequestMessage Authorized(HttpMethod method, string path, string token) => new(method, new Uri(address(), path))
@@ -85,15 +90,32 @@ internal sealed class Rest(Func<Uri> address) : IDisposable
         Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
     };
 
+    /// <summary>Reads, again and again while the answer is that a part which is needed is away: it may have been killed.</summary>
+    private async Task<Frame> ReadAsync(string path, string token, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            using var request = Authorized(HttpMethod.Get, path, token);
+            using var response = await _http.SendAsync(request, cancellationToken);
+            if (response.StatusCode != HttpStatusCode.ServiceUnavailable || Stopwatch.GetElapsedTime(started) > Patience)
+                return await FrameAsync(request, response, cancellationToken);
+            await Task.Delay(response.Headers.RetryAfter?.Delta ?? TimeSpan.FromSeconds(1), cancellationToken);
+        }
+    }
+
     private async Task<Frame> OkAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         using (request)
         {
             using var response = await _http.SendAsync(request, cancellationToken);
-            if (!response.IsSuccessStatusCode)
-                throw new InvalidDataException(
-                    $"{request.Method} {request.RequestUri} was answered {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(cancellationToken)}");
-            return (await response.Content.ReadFromJsonAsync<Frame>(Wire.Json, cancellationToken))!;
+            return await FrameAsync(request, response, cancellationToken);
         }
     }
+
+    private static async Task<Frame> FrameAsync(
+        HttpRequestMessage request, HttpResponseMessage response, CancellationToken cancellationToken) => response.IsSuccessStatusCode
+        ? (await response.Content.ReadFromJsonAsync<Frame>(Wire.Json, cancellationToken))!
+        : throw new InvalidDataException(
+            $"{request.Method} {request.RequestUri} was answered {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(cancellationToken)}");
 }
