@@ -50,7 +50,8 @@ public sealed class CqlOptions
     /// <summary>The first wait before a node is tried again; doubled after each failure, with jitter.</summary>
     public TimeSpan ReconnectDelay { get; set; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>The longest wait before a node is tried again.</summary>
+    /// <summary>The longest wait before a node is tried again. A call that finds no node at all does not leave it at that: it cuts
+    /// the waits to <see cref="ReconnectDelay"/>.</summary>
     public TimeSpan MaxReconnectDelay { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a change of the schema waits for all nodes to take it over. Zero: not at all.</summary>

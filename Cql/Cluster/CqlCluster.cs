@@ -25,6 +25,7 @@ internal sealed class CqlCluster : IAsyncDisposable
     private ClusterMap _map = ClusterMap.Empty;
     private CqlConnection? _control;
     private bool _isStale;
+    private long _triedAt;
 
     public CqlCluster(CqlOptions options, CqlMetrics metrics, TimeProvider time, ILogger logger)
     {
@@ -62,6 +63,15 @@ internal sealed class CqlCluster : IAsyncDisposable
         return errors;
     }
 
+    /// <summary>A caller found no node: those that can't be reached are tried again before their time.</summary>
+    public void TrySoon()
+    {
+        foreach (var node in Map.Nodes)
+            node.Pool?.TrySoon();
+        if (_control is not { IsOpen: true } && _time.GetElapsedTime(Interlocked.Read(ref _triedAt)) >= _options.ReconnectDelay)
+            _wakeup.Set();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
@@ -94,10 +104,12 @@ internal sealed class CqlCluster : IAsyncDisposable
                     continue;
                 }
 
+                Interlocked.Exchange(ref _triedAt, _time.GetTimestamp());
                 var delay = backoff.Next();
                 _logger.ClusterUnreachable(delay, new CqlNoHostException("No node could be reached.", Errors()));
                 _firstAttempt.TrySetResult();
-                await _wakeup.WaitAsync(delay, _time, _stopping.Token);
+                if (await _wakeup.WaitAsync(delay, _time, _stopping.Token))
+                    backoff.Reset();
             }
         }
         catch (Exception) when (_stopping.IsCancellationRequested)

@@ -21,6 +21,7 @@ internal sealed class NodePool : IAsyncDisposable
     private readonly Task _maintaining;
     private CqlConnection[] _connections = [];
     private Exception? _lastError;
+    private long _triedAt;
 
     public NodePool(Node node, CqlOptions options, ConnectionFactory factory, CqlMetrics metrics, TimeProvider time, ILogger logger, Action<Node> onDown)
     {
@@ -65,6 +66,14 @@ internal sealed class NodePool : IAsyncDisposable
 
     /// <summary>There is reason to believe that the node can be reached: no more waiting.</summary>
     public void TryNow() => _wakeup.Set();
+
+    /// <summary>A caller could not be served: a wait that has grown ends at the shortest one's length, so that a node that is
+    /// back serves at once, however long it was away.</summary>
+    public void TrySoon()
+    {
+        if (!IsUp && _time.GetElapsedTime(Interlocked.Read(ref _triedAt)) >= _options.ReconnectDelay)
+            TryNow();
+    }
 
     /// <summary>Somebody says that the node is down: asks each connection for a sign of life.</summary>
     public void Doubt()
@@ -112,6 +121,7 @@ internal sealed class NodePool : IAsyncDisposable
                     continue;
                 }
 
+                Interlocked.Exchange(ref _triedAt, _time.GetTimestamp());
                 var delay = backoff.Next();
                 _logger.NodeUnreachable(_node.EndPoint, delay, LastError?.Message ?? "");
                 if (await _wakeup.WaitAsync(delay, _time, _stopping.Token))

@@ -61,6 +61,7 @@ internal sealed class PreparedStatements(CqlCluster cluster, CqlOptions options,
                 }
             }
 
+            cluster.TrySoon();
             throw call.NoHost(cluster.Errors());
         }
         catch (OperationCanceledException given)

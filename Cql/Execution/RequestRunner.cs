@@ -130,6 +130,8 @@ internal sealed class RequestRunner(CqlCluster cluster, PreparedStatements prepa
         }
 
         var final = last is { ServerCode: not null } ? last : call.NoHost(cluster.Errors());
+        if (final is CqlNoHostException)
+            cluster.TrySoon();
         final.MayHaveBeenApplied |= call.MayHaveBeenApplied;
         throw final;
     }

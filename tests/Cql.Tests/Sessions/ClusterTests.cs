@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 using WhatsAspire.Cql.Cluster;
 using WhatsAspire.Cql.Protocol;
 using static WhatsAspire.Cql.Tests.Sessions.SessionTest;
@@ -133,12 +135,11 @@ public sealed class ClusterTests
         var servers = FakeServer.MakeCluster(2, replicas: 2);
         await using var all = new Servers(servers);
         await using var session = await ConnectAsync(servers, options => options.SpeculativeDelay = TimeSpan.FromMilliseconds(50));
-        await session.RunAsync(Read, 0);
         var held = 0;
         foreach (var server in servers)
             server.OnRequest = request => Task.FromResult(request.Opcode == Opcode.Execute && Interlocked.Exchange(ref held, 1) == 0);
         Assert.Equal(4, (await Wait.For(session.RunAsync(Read, 4), "an answer from the second node"))[0].GetInt32(0));
-        Assert.Equal(3, servers.Sum(server => server.Count(Opcode.Execute)));
+        Assert.Equal(2, servers.Sum(server => server.Count(Opcode.Execute)));
     }
 
     [Fact]
@@ -226,6 +227,59 @@ public sealed class ClusterTests
         await using var server = new FakeServer(port);
         await Wait.Until(() => session.IsConnected, "the session is connected");
         Assert.Equal(1, (await session.RunAsync(Read, 1))[0].GetInt32(0));
+    }
+
+    [Fact]
+    public async Task A_call_that_finds_no_node_ends_the_long_wait_for_one_that_is_back()
+    {
+        var first = TimeSpan.FromMinutes(1);
+        var time = new FakeTimeProvider();
+        using var tries = new Tries();
+        var port = FreePort();
+        var options = new CqlOptions { ReconnectDelay = first, MaxReconnectDelay = TimeSpan.FromHours(1), ContactPoints = { $"127.0.0.1:{port}" } };
+        await using var session = new CqlSession(options, tries, time: time);
+        // The next wait is 16 minutes, of which jitter takes up to a half.
+        await Wait.Until(() =>
+        {
+            if (tries.Failed >= 5) return true;
+            time.Advance(first / 10);
+            return false;
+        }, "five tries");
+
+        await using var server = new FakeServer(port);
+        time.Advance(first * 2);
+        Assert.False(session.IsConnected);
+        await Wait.For(Assert.ThrowsAsync<CqlNoHostException>(() => session.RunAsync(Read, 1)), "an error");
+        await Wait.Until(() => session.IsConnected, "the session is connected");
+    }
+
+    /// <summary>Counts what is said of tries that failed.</summary>
+    private sealed class Tries : ILoggerFactory, ILogger
+    {
+        private const int ClusterUnreachable = 6001;
+        private int _failed;
+
+        public int Failed => Volatile.Read(ref _failed);
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public void Dispose()
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (eventId.Id == ClusterUnreachable) Interlocked.Increment(ref _failed);
+        }
     }
 
     [Fact]
