@@ -4,6 +4,7 @@ namespace WhatsAspire.AppHost.Topologies;
 internal static class ExternalTopology
 {
     private const string DirectorySecret = "Directory:KeyEncryptionSecret";
+    private const int SecretBytes = 32;
 
     private static readonly string[] Needed = [ResourceNames.Redis, ResourceNames.Kafka, ResourceNames.Postgres, ResourceNames.Cassandra];
 
@@ -23,6 +24,9 @@ internal static class ExternalTopology
             { NeedsUsage = false };
         }
 
+        // MessageApi would say so too, in its log, and be started again for ever.
+        if (isRun && !IsSecret(builder.Configuration[DirectorySecret]!))
+            throw new BadOptionException($"{DirectorySecret} must be base64 of at least {SecretBytes} bytes.") { NeedsUsage = false };
         if (isRun) builder.Configuration[$"Parameters:{ResourceNames.DirectorySecret}"] = builder.Configuration[DirectorySecret];
         var secret = builder.AddParameter(ResourceNames.DirectorySecret, secret: true);
         return new([.. Needed.Select(name => new Engine(name, builder.AddConnectionString(name).Resource.ConnectionStringExpression))])
@@ -31,6 +35,9 @@ internal static class ExternalTopology
             DirectorySecret = ReferenceExpression.Create($"{secret}"),
         };
     }
+
+    private static bool IsSecret(string text) =>
+        Convert.TryFromBase64String(text, new byte[text.Length], out var length) && length >= SecretBytes;
 
     private static string InEnvironment(string setting) => setting.Replace(":", "__", StringComparison.Ordinal);
 }

@@ -42,6 +42,9 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--engines external --ConnectionStrings:redis r --ConnectionStrings:postgres p --ConnectionStrings:cassandra c",
         "--engines external needs the settings ConnectionStrings:kafka, Directory:KeyEncryptionSecret; "
         + "in the environment they are ConnectionStrings__kafka, Directory__KeyEncryptionSecret.")]
+    [InlineData("--engines external --ConnectionStrings:redis r --ConnectionStrings:postgres p --ConnectionStrings:cassandra c "
+        + "--ConnectionStrings:kafka k --Directory:KeyEncryptionSecret short",
+        "Directory:KeyEncryptionSecret must be base64 of at least 32 bytes.")]
     public async Task What_can_not_be_is_said_in_one_line(string arguments, string message)
     {
         var (exitCode, output) = await RunAsync([.. arguments.Split(' '), "--data", _folder]);

@@ -53,11 +53,12 @@ public sealed class LocalCrashTests(LocalCrashSystem shared) : IClassFixture<Loc
         await load.Ledger.PromisedAsync(100, Patience, Cancel);
     });
 
-    [Fact]
-    public Task Nothing_is_lost_or_doubled_when_PostgreSQL_is_frozen_for_20_s() => RunAsync(async (system, load, random) =>
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public Task Nothing_is_lost_or_doubled_when_an_engine_is_frozen_for_20_s(string engine) => RunAsync(async (system, load, random) =>
     {
         await load.MomentAsync(random, Cancel);
-        var server = system.Engine(Engine.Postgres).ProcessId;
+        var server = system.Engine(engine).ProcessId;
         await FrozenAsync([server, .. LinuxProcesses.ChildrenOf(server)], TimeSpan.FromSeconds(20));
         await load.Ledger.PromisedAsync(100, Patience, Cancel);
     });

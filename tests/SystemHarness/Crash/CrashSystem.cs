@@ -4,6 +4,7 @@ namespace WhatsAspire.SystemHarness.Crash;
 public class CrashSystem : IAsyncDisposable
 {
     private readonly IReadOnlyList<string> _arguments;
+    private readonly IReadOnlyDictionary<string, string>? _environment;
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("whatsaspire-crash-");
     private readonly int _port = AppHostProcess.FreePort();
     private AppHostProcess? _system;
@@ -15,9 +16,11 @@ public class CrashSystem : IAsyncDisposable
     }
 
     /// <summary>A system that the command line describes.</summary>
-    protected CrashSystem(IReadOnlyList<string> arguments)
+    /// <param name="arguments">The command line.</param>
+    /// <param name="environment">Variables for the AppHost and all that it starts.</param>
+    protected CrashSystem(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
-        _arguments = arguments;
+        (_arguments, _environment) = (arguments, environment);
         if (OperatingSystem.IsLinux())
             File.SetUnixFileMode(_data.FullName, File.GetUnixFileMode(_data.FullName) | UnixFileMode.OtherExecute);
     }
@@ -32,7 +35,7 @@ public class CrashSystem : IAsyncDisposable
     public async Task<AppHostProcess> SystemAsync(CancellationToken cancellationToken)
     {
         AppHostProcess.RequireLinux();
-        return _system ??= await AppHostProcess.StartAsync(_data.FullName, _port, arguments: _arguments, cancellationToken: cancellationToken);
+        return _system ??= await AppHostProcess.StartAsync(_data.FullName, _port, _environment, _arguments, cancellationToken: cancellationToken);
     }
 
     /// <summary>Ends the AppHost, by SIGTERM or SIGKILL, and starts it again on the same data when nothing of it is left.</summary>
