@@ -41,6 +41,12 @@ try
         .WithReadiness()
         .WithMessageApi(messageApi);
     engines.UseInEdge(chatEdge);
+    var pushWorker = builder.AddService<Projects.PushWorker>(ResourceNames.PushWorker)
+        .WithReplicas(options.ReplicasOf(ResourceNames.PushWorker))
+        .WithReadiness()
+        .WithMessageApi(messageApi)
+        .WithPushProviders(data);
+    engines.UseInPushWorker(pushWorker);
 
     if (builder.ExecutionContext.IsRunMode)
     {

@@ -16,7 +16,7 @@ internal sealed record AppHostOptions(string? Engines, int Port, string DataPath
               embedded         nothing to install; the default where none answers
               local            the engines that this machine has installed, as processes (Linux)
               external         servers that ConnectionStrings:redis, :kafka, :postgres and :cassandra name
-          --replicas LIST      how many of each service, such as chat-edge=3,message-api=2 (default: 2 and 1; 1 to 16)
+          --replicas LIST      how many of each service, such as chat-edge=3,message-api=2 (default: 2 edges, 1 of the others; 1 to 16)
           --port N             the public port on localhost, 1 to 65535 (default: 8080)
           --data DIR           the folder that holds everything durable (default: .data beside the solution)
         """;
@@ -34,7 +34,7 @@ internal sealed record AppHostOptions(string? Engines, int Port, string DataPath
 
     private static readonly string[] Own = [EnginesOption, ReplicasOption, PortOption, DataOption];
 
-    private static readonly string[] ServicesWithReplicas = [ResourceNames.ChatEdge, ResourceNames.MessageApi];
+    private static readonly string[] ServicesWithReplicas = [ResourceNames.ChatEdge, ResourceNames.MessageApi, ResourceNames.PushWorker];
 
     /// <summary>How many replicas a service has: two edges always, so that delivery from edge to edge is what everybody
     /// runs every day.</summary>

@@ -28,6 +28,12 @@ internal static class ResourceNames
     /// <summary>The public door.</summary>
     public const string ChatEdge = "chat-edge";
 
+    /// <summary>Tells devices that are not connected.</summary>
+    public const string PushWorker = "push-worker";
+
+    /// <summary>Stands in for the providers of push notifications where none is set up.</summary>
+    public const string PushGateways = "push-gateways";
+
     /// <summary>A service's HTTP/1.1 endpoint: REST, sockets, health.</summary>
     public const string Http = "http";
 

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using WhatsAspire.Backplane.Activity;
 using WhatsAspire.Backplane.EdgeTransport;
+using WhatsAspire.Backplane.Push;
 using WhatsAspire.Backplane.Redelivery;
 using WhatsAspire.Backplane.Sessions;
 
@@ -12,7 +13,7 @@ public static class BackplaneExtensions
 {
     /// <summary>Adds sessions, activity marks and live routing over the Redis of the connection string <c>redis</c>. A
     /// process that holds connections registers its <see cref="ILocalDelivery"/> before. Where there is a queue too, live
-    /// deliveries that fail are put on it.</summary>
+    /// deliveries that fail are put on it, and who has to be pushed to.</summary>
     public static IHostApplicationBuilder AddBackplane(this IHostApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -40,8 +41,12 @@ public static class BackplaneExtensions
         builder.Services.AddSingleton<ActivityMarks>();
         builder.Services.AddSingleton<RedeliveryMetrics>();
         builder.Services.AddSingleton<RedeliveryOutbox>();
+        builder.Services.AddSingleton<PushMetrics>();
+        builder.Services.AddSingleton<PushedMarks>();
+        builder.Services.AddSingleton<PushOutbox>();
         // Before the router: what fails while that ends must still get on the queue.
         builder.Services.AddHostedService(s => s.GetRequiredService<RedeliveryOutbox>());
+        builder.Services.AddHostedService(s => s.GetRequiredService<PushOutbox>());
         builder.Services.AddHostedService<LiveRouter>();
         builder.Services.AddHostedService(s => s.GetRequiredService<ActivityMarks>());
         return builder;

@@ -32,4 +32,9 @@ public sealed class BackplaneOptions
     /// check. 16 to 1,048,576.</summary>
     [Range(16, 1 << 20)]
     public int RedeliveryBacklog { get; set; } = 4096;
+
+    /// <summary>Users and conversations that may wait to be put on the queue for push; what comes on top is not pushed. 16 to
+    /// 4,194,304.</summary>
+    [Range(16, 1 << 22)]
+    public int PushBacklog { get; set; } = 65536;
 }

@@ -20,6 +20,8 @@ internal static class BackplaneTelemetry
     public const string RedeliveryFailures = "whatsaspire.redelivery.failures";
     public const string RedeliveryPublished = "whatsaspire.redelivery.published";
     public const string RedeliveryDropped = "whatsaspire.redelivery.dropped";
+    public const string PushPublished = "whatsaspire.push.published";
+    public const string PushDropped = "whatsaspire.push.dropped";
 
     public const string System = "messaging.system";
     public const string OperationName = "messaging.operation.name";

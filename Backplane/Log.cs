@@ -68,4 +68,13 @@ internal static partial class Log
 
     [LoggerMessage(5051, LogLevel.Error, "A redelivery could not be put on the queue, and is left to the activity check")]
     public static partial void RedeliveryRefused(this ILogger logger, Exception exception);
+
+    [LoggerMessage(5060, LogLevel.Warning, "{Events} events for push wait for the queue: {Reason}")]
+    public static partial void PushDelayed(this ILogger logger, int events, string reason);
+
+    [LoggerMessage(5061, LogLevel.Error, "An event for push could not be put on the queue, and is dropped")]
+    public static partial void PushRefused(this ILogger logger, Exception exception);
+
+    [LoggerMessage(5062, LogLevel.Information, "Whether {Reads} reads concern something that was pushed is not known, and all go on the queue: {Reason}")]
+    public static partial void PushedNotKnown(this ILogger logger, int reads, string reason);
 }

@@ -3,12 +3,13 @@ using WhatsAspire.Contracts;
 using WhatsAspire.MessageApi.Conversations;
 using WhatsAspire.MessageApi.Exchange;
 using WhatsAspire.MessageApi.Messages;
+using WhatsAspire.MessageApi.Push;
 using WhatsAspire.MessageApi.Receipts;
 using WhatsAspire.MessageApi.Users;
 
 namespace WhatsAspire.MessageApi;
 
-/// <summary>Conversations, messages and receipts as a part of the application.</summary>
+/// <summary>Conversations, messages, receipts and pushes as a part of the application.</summary>
 internal static class MessagingRegistration
 {
     public static IHostApplicationBuilder AddMessaging(this IHostApplicationBuilder builder)
@@ -33,6 +34,7 @@ internal static class MessagingRegistration
         });
         services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = null);
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, MessagingJson.Default));
+        builder.AddPush();
         return builder;
     }
 
@@ -41,6 +43,7 @@ internal static class MessagingRegistration
         app.MapMessages();
         app.MapConversations();
         app.MapGrpcService<MessagingGrpcService>();
+        app.MapPush();
         return app;
     }
 }

@@ -35,6 +35,10 @@ public sealed record LiveEvent
     /// <summary>…or all connections of this device.</summary>
     public DeviceId? CloseDevice { get; init; }
 
+    /// <summary>Of a message that a person reads: who wrote it. The other users are pushed to where they are connected nowhere.
+    /// Known to the process that routes it alone.</summary>
+    public UserId? PushesFrom { get; init; }
+
     /// <summary>W3C traceparent, or null.</summary>
     public string? TraceParent { get; init; }
 
@@ -91,7 +95,8 @@ public interface ILocalDelivery
 
     /// <summary>Hands an event to this process's connections of the given user. Never blocks: what a connection
     /// can't take now it is given from the log later.</summary>
-    void Deliver(UserId user, LiveEvent live);
+    /// <returns>False when the user has no connection here.</returns>
+    bool Deliver(UserId user, LiveEvent live);
 }
 
 /// <summary>Of a process that holds no connections.</summary>
@@ -99,7 +104,5 @@ public sealed class NoLocalDelivery : ILocalDelivery
 {
     public string? EdgeId => null;
 
-    public void Deliver(UserId user, LiveEvent live)
-    {
-    }
+    public bool Deliver(UserId user, LiveEvent live) => false;
 }

@@ -1,6 +1,8 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Options;
+using WhatsAspire.Backplane.Push;
 using WhatsAspire.Backplane.Redelivery;
+using WhatsAspire.Contracts;
 
 namespace WhatsAspire.Backplane.EdgeTransport;
 
@@ -12,10 +14,12 @@ public sealed class LiveEvents
 
     private readonly RedeliveryOutbox _redelivery;
 
-    public LiveEvents(IOptions<BackplaneOptions> options, RedeliveryOutbox redelivery)
+    private readonly PushOutbox _push;
+
+    public LiveEvents(IOptions<BackplaneOptions> options, RedeliveryOutbox redelivery, PushOutbox push)
     {
         ArgumentNullException.ThrowIfNull(options);
-        _redelivery = redelivery;
+        (_redelivery, _push) = (redelivery, push);
         for (var i = 0; i < _lanes.Length; i++)
             _lanes[i] = Channel.CreateBounded<LiveEvent>(new BoundedChannelOptions(options.Value.RouterQueue) { SingleReader = true });
     }
@@ -32,4 +36,7 @@ public sealed class LiveEvents
         _redelivery.Failed(live, "router_full", served: null);
         return false;
     }
+
+    /// <summary>A user read up to here: what his other devices were pushed of it goes. Does not wait.</summary>
+    public void Read(UserId user, ConversationId conversation, long seq) => _push.AddRead(user, conversation, seq);
 }

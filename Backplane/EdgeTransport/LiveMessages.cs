@@ -37,9 +37,12 @@ public static class LiveMessages
             Conversation = conversation,
             Seq = entry.Seq,
             Except = except,
+            PushesFrom = entry.Kind == EntryKind.Text ? sender : null,
             TraceParent = traceParent,
         });
-        if (users.Length == 1 || !ReadsOthers(sent.SenderReadBefore, entry.Seq)) return;
+        if (!ReadsOthers(sent.SenderReadBefore, entry.Seq)) return;
+        live.Read(sender, conversation, entry.Seq);
+        if (users.Length == 1) return;
         live.TryRoute(new()
         {
             Users = users[..^1],
@@ -74,6 +77,7 @@ public static class LiveMessages
             });
         }
 
+        if (advanced.ReadMoved) live.Read(user, conversation, advanced.ReadSeq);
         if (advanced.ReadMoved && advanced.Summary is { } summary)
             live.TryRoute(new()
             {

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
+using WhatsAspire.Backplane.Push;
 using WhatsAspire.Backplane.Redelivery;
 using WhatsAspire.Backplane.Sessions;
 using WhatsAspire.Contracts;
@@ -10,10 +11,11 @@ namespace WhatsAspire.Backplane.EdgeTransport;
 
 /// <summary>Brings live events to the connections that they are for: one pipelined look-up of the sessions for all
 /// events that wait, then delivery here directly and to each other edge over its stream. Events of one conversation
-/// keep their order. What can't be delivered is redelivered over the queue. A live event is never the only place where
+/// keep their order. What can't be delivered is redelivered over the queue; who is connected
+/// nowhere is pushed to. A live event is never the only place where
 /// something exists: one that is lost all the same is found by the activity check.</summary>
 public sealed class LiveRouter(
-    LiveEvents events, SessionRegistry sessions, EdgeLinks links, ILocalDelivery local, RedeliveryOutbox redelivery,
+    LiveEvents events, SessionRegistry sessions, EdgeLinks links, ILocalDelivery local, RedeliveryOutbox redelivery, PushOutbox push,
     ILogger<LiveRouter> logger) : BackgroundService
 {
     private const int Batch = 256;
@@ -26,6 +28,7 @@ public sealed class LiveRouter(
         var batch = new List<LiveEvent>(Batch);
         var users = new List<UserId>(Batch);
         var index = new Dictionary<UserId, int>(Batch);
+        var here = new HashSet<UserId>();
         while (await lane.WaitToReadAsync(stopping))
         {
             while (batch.Count < Batch && lane.TryRead(out var live))
@@ -38,11 +41,16 @@ public sealed class LiveRouter(
             // Local connections are known without Redis, and need not wait for it.
             if (local.EdgeId is not null)
                 foreach (var live in batch)
-                    foreach (var user in live.Users) local.Deliver(user, live);
+                    foreach (var user in live.Users)
+                        if (local.Deliver(user, live)) here.Add(user);
             try
             {
                 var found = await sessions.FindAsync(users);
-                foreach (var live in batch) Dispatch(live, index, found);
+                foreach (var live in batch)
+                {
+                    Dispatch(live, index, found);
+                    Push(live, index, found, here);
+                }
             }
             catch (Exception e) when (e is RedisException or TimeoutException)
             {
@@ -53,6 +61,7 @@ public sealed class LiveRouter(
             batch.Clear();
             users.Clear();
             index.Clear();
+            here.Clear();
         }
     }
 
@@ -84,6 +93,22 @@ public sealed class LiveRouter(
         }
 
         foreach (var (edge, users) in byEdge) Send(edge, live, users);
+    }
+
+    /// <summary>Who is connected nowhere may have to be pushed to; so may one whose only sessions were here, and have ended since
+    /// they were looked up.</summary>
+    private void Push(LiveEvent live, Dictionary<UserId, int> index, IReadOnlyList<Session>[] found, HashSet<UserId> here)
+    {
+        if (live.PushesFrom is not { } sender) return;
+        foreach (var user in live.Users)
+            if (user != sender && !here.Contains(user) && !IsElsewhere(found[index[user]])) push.AddMessage(user, live.Conversation, live.Seq, live.TraceParent);
+    }
+
+    private bool IsElsewhere(IReadOnlyList<Session> sessions)
+    {
+        foreach (var session in sessions)
+            if (session.EdgeId != local.EdgeId) return true;
+        return false;
     }
 
     private void Send(string edge, LiveEvent live, IReadOnlyList<UserId> users)

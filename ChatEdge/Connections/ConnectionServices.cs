@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using WhatsAspire.Backplane.Activity;
 using WhatsAspire.Backplane.EdgeTransport;
+using WhatsAspire.Backplane.Push;
 using WhatsAspire.Backplane.Sessions;
 using WhatsAspire.ChatEdge.Routing;
 using WhatsAspire.ServiceDefaults;
@@ -9,12 +10,13 @@ namespace WhatsAspire.ChatEdge.Connections;
 
 /// <summary>What every connection uses: one object, so that a connection holds one reference.</summary>
 internal sealed class ConnectionServices(
-    MessageApiLink api, AckBatcher acks, LiveEvents live, SessionRegistry sessions, EdgeIdentity identity,
+    MessageApiLink api, AckBatcher acks, LiveEvents live, PushOutbox push, SessionRegistry sessions, EdgeIdentity identity,
     ActivityMarks marks, AccessTokenValidator tokens, EdgeMetrics metrics, IOptions<EdgeOptions> options, TimeProvider time, ILogger<EdgeConnection> logger)
 {
     public MessageApiLink Api => api;
     public AckBatcher Acks => acks;
     public LiveEvents Live => live;
+    public PushOutbox Push => push;
     public SessionRegistry Sessions => sessions;
     public EdgeIdentity Identity => identity;
     public ActivityMarks Marks => marks;

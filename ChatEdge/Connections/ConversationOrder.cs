@@ -8,7 +8,7 @@ namespace WhatsAspire.ChatEdge.Connections;
 /// concurrent use.</summary>
 internal sealed class ConversationOrder(int capacity)
 {
-    private readonly Dictionary<ConversationId, long> _passed = [];
+    private readonly Dictionary<ConversationId, (long Seq, long Acked)> _passed = [];
     private readonly LinkedList<ConversationId> _recent = [];
     private Dictionary<ConversationId, (long After, long Target)>? _missed;
     private Dictionary<ConversationId, (long Delivered, long Read)>? _receipts;
@@ -17,11 +17,11 @@ internal sealed class ConversationOrder(int capacity)
     public bool IsBehind => _missed is not null;
 
     /// <summary>Whether it went out already, or something after it did.</summary>
-    public bool IsLate(ConversationId conversation, long seq) => _passed.TryGetValue(conversation, out var last) && seq <= last;
+    public bool IsLate(ConversationId conversation, long seq) => _passed.TryGetValue(conversation, out var last) && seq <= last.Seq;
 
     public void Passed(ConversationId conversation, long seq)
     {
-        if (!_passed.ContainsKey(conversation))
+        if (!_passed.TryGetValue(conversation, out var last))
         {
             if (_passed.Count >= capacity)
             {
@@ -33,7 +33,22 @@ internal sealed class ConversationOrder(int capacity)
             _recent.AddLast(conversation);
         }
 
-        _passed[conversation] = seq;
+        _passed[conversation] = (seq, last.Acked);
+    }
+
+    /// <summary>The client says that it holds everything up to here.</summary>
+    public void Acked(ConversationId conversation, long seq)
+    {
+        if (_passed.TryGetValue(conversation, out var last) && seq > last.Acked) _passed[conversation] = (last.Seq, seq);
+    }
+
+    /// <summary>The conversations in which something went out, or was to go out, that the client has not acked, with the newest
+    /// seq of it.</summary>
+    public IEnumerable<(ConversationId Conversation, long Seq)> Unacked()
+    {
+        foreach (var (conversation, last) in _passed)
+            if (last.Seq > last.Acked && _missed?.ContainsKey(conversation) is not true) yield return (conversation, last.Seq);
+        foreach (var (conversation, owed) in _missed ?? []) yield return (conversation, owed.Target);
     }
 
     /// <summary>Takes note of a receipt that is about to go out.</summary>
@@ -56,7 +71,7 @@ internal sealed class ConversationOrder(int capacity)
     }
 
     /// <summary>The last seq that went out, or null when none is remembered.</summary>
-    public long? LastPassed(ConversationId conversation) => _passed.TryGetValue(conversation, out var last) ? last : null;
+    public long? LastPassed(ConversationId conversation) => _passed.TryGetValue(conversation, out var last) ? last.Seq : null;
 
     /// <summary>Remembers that everything after what was passed, up to this seq at least, is owed. Where nothing was
     /// passed before, only what comes from this seq on.</summary>

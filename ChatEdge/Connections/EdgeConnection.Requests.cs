@@ -193,6 +193,8 @@ internal sealed partial class EdgeConnection
     {
         if (frame.Positions is not { Count: > 0 } positions) return Refuse(Error.Invalid("'positions' must not be empty"), frame.ErrorRef);
         EndTrace(positions);
+        lock (_gate)
+            foreach (var (conversation, seq) in positions) _order?.Acked(conversation, seq);
         var user = _identity!.User;
         if (frame.Ref is null)
         {
@@ -211,6 +213,7 @@ internal sealed partial class EdgeConnection
     {
         if (frame.Conversation is not { } conversation) return Refuse(Error.Invalid("'conversation_id' is missing"), frame.ErrorRef);
         if (frame.Seq is not >= 0) return Refuse(Error.Invalid("'seq' must be a number of at least 0"), frame.ErrorRef);
+        lock (_gate) _order?.Acked(conversation, frame.Seq.Value);
         var user = _identity!.User;
         var advance = new Advance { UserId = user.ToBytes(), AnswerHeld = true };
         advance.Positions.Add(new Position { ConversationId = conversation.ToBytes(), ReadSeq = frame.Seq.Value });

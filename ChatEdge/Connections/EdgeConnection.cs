@@ -133,6 +133,8 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
             // It is removed when someone sees that the lease is gone, or found dead at the next delivery.
             _services.Logger.SessionNotRemoved(e);
         }
+
+        PushUnacked(identity.User);
     }
 
     /// <summary>Registers the session again, after Redis forgot it.</summary>
@@ -140,6 +142,17 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
     {
         if (_identity is { } identity && !_ended)
             await _services.Sessions.AddAsync(identity.User, new(Id, identity.Device, _services.Identity.Id));
+    }
+
+    /// <summary>What went into a connection and was not acked may have reached nobody. After the session's removal: whoever
+    /// pushes looks for sessions again.</summary>
+    private void PushUnacked(UserId user)
+    {
+        lock (_gate)
+        {
+            if (_order is null) return;
+            foreach (var (conversation, seq) in _order.Unacked()) _services.Push.AddMessage(user, conversation, seq);
+        }
     }
 
     private ConversationOrder Order => _order ??= new(_services.Options.TrackedConversations);

@@ -57,12 +57,13 @@ internal sealed class EdgeConnections(
             _users.TryRemove(new KeyValuePair<UserId, UserConnections>(user, connections));
     }
 
-    public void Deliver(UserId user, LiveEvent live)
+    public bool Deliver(UserId user, LiveEvent live)
     {
-        if (!_users.TryGetValue(user, out var connections)) return;
+        if (!_users.TryGetValue(user, out var connections)) return false;
         if (live.Kind is DeliveryKind.Message or DeliveryKind.Receipt) connections.CountReceived();
         foreach (var connection in connections.All)
             if (connection.Id != live.Except) connection.Deliver(live);
+        return true;
     }
 
     /// <summary>Registers every session again, after Redis forgot them.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
 using WhatsAspire.Backplane.EdgeTransport;
+using WhatsAspire.Backplane.Push;
 using WhatsAspire.Backplane.Sessions;
 using WhatsAspire.Contracts;
 using WhatsAspire.Contracts.Edge.V1;
@@ -16,6 +17,9 @@ internal sealed class RedeliveryProgress
     /// <summary>Users on edges that have confirmed.</summary>
     public HashSet<(UserId User, string Edge)> Done { get; } = [];
 
+    /// <summary>Users who were connected nowhere, and were handed over to be pushed to.</summary>
+    public HashSet<UserId> Pushed { get; } = [];
+
     /// <summary>Set by each attempt: an edge that lives did not take it.</summary>
     public bool IsRefused { get; set; }
 
@@ -26,7 +30,8 @@ internal sealed class RedeliveryProgress
 /// <summary>Delivers once more what did not get through: reads what each recipient lacks, as it is now and as far as he may
 /// see it, and gives it to his edges.</summary>
 internal sealed class Redelivery(
-    SessionRegistry sessions, EdgeLinks links, ILocalDelivery local, MessageApiLink api, IOptions<EdgeOptions> options, TimeProvider time)
+    SessionRegistry sessions, EdgeLinks links, ILocalDelivery local, PushOutbox push, MessageApiLink api, IOptions<EdgeOptions> options,
+    TimeProvider time)
 {
     // Between a change and its failed delivery; clocks of the deployment may differ by less.
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
@@ -53,7 +58,12 @@ internal sealed class Redelivery(
         (progress.IsRefused, progress.IsMissing) = (false, false);
         for (var i = 0; i < users.Count; i++)
         {
-            progress.IsMissing |= found[i].Count == 0;
+            if (found[i].Count == 0)
+            {
+                progress.IsMissing = true;
+                if (progress.Pushed.Add(users[i])) Push(failed, users[i]);
+            }
+
             var edges = found[i].Select(s => s.EdgeId).Distinct(StringComparer.Ordinal)
                 .Where(edge => edge != failed.Served && !progress.Done.Contains((users[i], edge))).ToArray();
             if (edges.Length == 0) continue;
@@ -64,6 +74,14 @@ internal sealed class Redelivery(
                 else progress.IsRefused = true;
             }
         }
+    }
+
+    /// <summary>Whoever lost the delivery may have taken the user for connected.</summary>
+    private void Push(RedeliveryEvent failed, UserId user)
+    {
+        if (failed.ConversationId is not { } conversation) return;
+        foreach (var message in failed.Messages ?? [])
+            if (message.To.Contains(user)) push.AddMessage(user, conversation, message.Seq);
     }
 
     private async Task<bool> DeliverAsync(string edge, UserId user, List<LiveEvent> events, CancellationToken cancellationToken)

@@ -8,5 +8,6 @@ namespace WhatsAspire.Contracts.Events;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     Converters = [typeof(WireTimeConverter)])]
+[JsonSerializable(typeof(PushEvent))]
 [JsonSerializable(typeof(RedeliveryEvent))]
 public sealed partial class EventJson : JsonSerializerContext;

@@ -2,7 +2,7 @@ using WhatsAspire.Contracts;
 
 namespace WhatsAspire.MessageApi.Directory;
 
-/// <summary>Accounts, devices with their refresh tokens, blocks and token-signing keys.
+/// <summary>Accounts, devices with their refresh tokens and push registrations, blocks and token-signing keys.
 ///
 /// <para>Every method is one transaction: it took effect whole or not at all, and is durable when its task completes.
 /// A task that fails for a lost connection leaves the outcome unknown; all methods may be repeated, with the results
@@ -28,7 +28,7 @@ public interface IDirectory
 
     Task<Device?> FindDeviceAsync(UserId user, DeviceId device, CancellationToken cancellationToken);
 
-    /// <summary>Logs a device out: it and its refresh tokens are gone.</summary>
+    /// <summary>Logs a device out: it, its refresh tokens and its push registration are gone.</summary>
     /// <returns>False when the user has no such device.</returns>
     Task<bool> RemoveDeviceAsync(UserId user, DeviceId device, CancellationToken cancellationToken);
 
@@ -44,6 +44,31 @@ public interface IDirectory
     /// device.</para></summary>
     Task<RotationOutcome> RotateRefreshTokenAsync(
         RefreshTokenHash presented, byte[] nextHash, DateTimeOffset now, TimeSpan grace, CancellationToken cancellationToken);
+
+    /// <summary>Says how a device is pushed to from now on, instead of what it said before; its marks stay, and the time of
+    /// the registration never falls. A token, by its provider, belongs to one device: the last that registered it. Where
+    /// another device had it, that one has no registration any more and its marks are gone, since who used the app there
+    /// before must not be told what is for the one who uses it now. Idempotent.</summary>
+    /// <param name="registration">A token of any length up to 4,096 characters.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>False when the user has no such device; nothing was changed then.</returns>
+    Task<bool> PutPushAsync(PushRegistration registration, CancellationToken cancellationToken);
+
+    /// <summary>The device is not pushed to any more, and its marks are gone. Idempotent; a device that the user does not have
+    /// is left alone.</summary>
+    Task RemovePushAsync(UserId user, DeviceId device, CancellationToken cancellationToken);
+
+    /// <summary>Those of the user's devices that can be pushed to, oldest first, each with its marks for the
+    /// conversation.</summary>
+    Task<IReadOnlyList<PushTarget>> ListPushTargetsAsync(
+        UserId user, ConversationId conversation, CancellationToken cancellationToken);
+
+    /// <summary>Notes how far devices of the user were pushed and cleared in a conversation: marks rise, each by itself, and
+    /// never fall. Then a registration is removed, with its marks, if its token is the reported one, that is dead, and it
+    /// was not registered after <see cref="PushReport.DeadAt"/>: one that was put again since then is alive. A device that
+    /// has no registration, or is another user's, is passed over. All reports take effect together. Idempotent.</summary>
+    Task ReportPushAsync(
+        UserId user, ConversationId conversation, IReadOnlyList<PushReport> reports, CancellationToken cancellationToken);
 
     /// <summary>Blocks a user; both must have accounts. Idempotent: the first block's time stays.</summary>
     Task AddBlockAsync(UserId blocker, UserId blocked, DateTimeOffset now, CancellationToken cancellationToken);

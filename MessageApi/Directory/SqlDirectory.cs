@@ -6,7 +6,7 @@ namespace WhatsAspire.MessageApi.Directory;
 
 /// <summary>The directory in SQL that PostgreSQL and SQLite understand alike; an adapter adds what differs: how its
 /// connections are opened, how writers are kept apart, and its migrations.</summary>
-public abstract class SqlDirectory(DbDataSource source) : IDirectory
+public abstract partial class SqlDirectory(DbDataSource source) : IDirectory
 {
     private const string AccountColumns = "user_id, username, display_name, about, password_hash, created_ms";
     private const string DeviceColumns = "device_id, user_id, name, platform, created_ms, last_token_ms";
@@ -23,6 +23,10 @@ public abstract class SqlDirectory(DbDataSource source) : IDirectory
     /// <summary>A statement that lets one transaction at a time past, for 'add unless there is one'; null where
     /// transactions that write run one after another anyway.</summary>
     protected abstract string? SigningKeysLock { get; }
+
+    /// <summary>A statement that lets one transaction at a time past for each value of its parameter <c>lock</c>, 32 bits; null
+    /// where transactions that write run one after another anyway.</summary>
+    protected abstract string? PushTokenLock { get; }
 
     /// <summary>Answers when the database does.</summary>
     public virtual async Task PingAsync(CancellationToken cancellationToken)

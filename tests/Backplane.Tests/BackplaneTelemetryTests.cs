@@ -20,6 +20,8 @@ public sealed class BackplaneTelemetryTests
             ["RedeliveryFailures"] = "whatsaspire.redelivery.failures",
             ["RedeliveryPublished"] = "whatsaspire.redelivery.published",
             ["RedeliveryDropped"] = "whatsaspire.redelivery.dropped",
+            ["PushPublished"] = "whatsaspire.push.published",
+            ["PushDropped"] = "whatsaspire.push.dropped",
             ["System"] = "messaging.system",
             ["OperationName"] = "messaging.operation.name",
             ["OperationType"] = "messaging.operation.type",

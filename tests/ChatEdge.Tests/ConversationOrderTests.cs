@@ -48,6 +48,27 @@ public sealed class ConversationOrderTests
     }
 
     [Fact]
+    [Trait("Requirement", "R30")]
+    public void What_went_out_or_was_to_go_out_is_unacked_until_the_client_acks_it()
+    {
+        var order = new ConversationOrder(16);
+        order.Acked(A, 9);
+        Assert.Empty(order.Unacked());
+        order.Passed(A, 5);
+        order.Passed(B, 2);
+        Assert.Equal([(A, 5L), (B, 2L)], order.Unacked().OrderByDescending(one => one.Seq));
+        order.Acked(A, 4);
+        order.Acked(B, 2);
+        Assert.Equal([(A, 5L)], order.Unacked());
+        order.Passed(A, 6);
+        order.Acked(A, 6);
+        order.Acked(A, 5);
+        Assert.Empty(order.Unacked());
+        order.Missed(A, 8);
+        Assert.Equal([(A, 8L)], order.Unacked());
+    }
+
+    [Fact]
     [Trait("Requirement", "R4")]
     public void A_receipt_that_was_overtaken_says_nothing_new()
     {

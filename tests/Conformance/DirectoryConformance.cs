@@ -7,7 +7,7 @@ namespace WhatsAspire.Conformance;
 
 /// <summary>What every <see cref="IDirectory"/> must do. An adapter's test class derives from it and says how to get
 /// one.</summary>
-public abstract class DirectoryConformance
+public abstract partial class DirectoryConformance
 {
     protected static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, 123, TimeSpan.Zero);
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);

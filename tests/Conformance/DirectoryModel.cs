@@ -6,7 +6,7 @@ using Xunit;
 namespace WhatsAspire.Conformance;
 
 /// <summary>A directory as plain lists, and a walk that does the same random steps on it and on a real one.</summary>
-public sealed class DirectoryModel : IDirectory
+public sealed partial class DirectoryModel : IDirectory
 {
     private readonly List<Account> _accounts = [];
     private readonly List<Entry> _devices = [];
@@ -21,6 +21,8 @@ public sealed class DirectoryModel : IDirectory
         public byte[]? Last { get; set; }
         public DateTimeOffset ExchangedAt { get; set; }
         public bool CameTwice { get; set; }
+        public PushRegistration? Push { get; set; }
+        public Dictionary<ConversationId, (long Pushed, long Cleared)> Marks { get; set; } = [];
     }
 
     /// <summary>Asserts that every answer of <paramref name="real"/> is the model's.</summary>
@@ -36,10 +38,11 @@ public sealed class DirectoryModel : IDirectory
         List<UserId> users = [];
         List<Device> devices = [];
         List<RefreshTokenHash> tokens = [];
+        List<PushRegistration> pushes = [];
         for (var i = 0; i < steps; i++)
         {
             now = now.AddMilliseconds(random.Next(20_000));
-            var (step, run) = Step(random, now, users, devices, tokens, cancellationToken);
+            var (step, run) = Step(random, now, users, devices, tokens, pushes, cancellationToken);
             var expected = await run(model);
             var actual = await run(real);
             Assert.True(expected == actual, $"seed {seed}, step {i}, {step}: expected {expected}, got {actual}");
@@ -47,10 +50,11 @@ public sealed class DirectoryModel : IDirectory
     }
 
     private static (string Step, Func<IDirectory, Task<string>> Run) Step(
-        Random random, DateTimeOffset now, List<UserId> users, List<Device> devices, List<RefreshTokenHash> tokens, CancellationToken cancel)
+        Random random, DateTimeOffset now, List<UserId> users, List<Device> devices, List<RefreshTokenHash> tokens,
+        List<PushRegistration> pushes, CancellationToken cancel)
     {
         UserId User() => users.Count == 0 ? new(NewGuid(random)) : users[random.Next(users.Count)];
-        var choice = users.Count < 4 ? 0 : random.Next(100);
+        var choice = users.Count < 4 ? 0 : random.Next(150);
         switch (choice)
         {
             case < 10:
@@ -103,6 +107,8 @@ public sealed class DirectoryModel : IDirectory
                     return $"{await d.IsBlockedAsync(x, y, cancel)} {await All(d.ListBlocksAsync(x, cancel))}";
                 }
                 );
+            case >= 100 when devices.Count > 0:
+                return PushStep(random, now, users, devices, pushes, cancel);
             default:
                 var from = now.AddMinutes(random.Next(-60, 60));
                 var key = new SigningKey(NewGuid(random).ToString(), random.Bytes(), from, from.AddMinutes(20), from.AddMinutes(30));
@@ -145,7 +151,11 @@ public sealed class DirectoryModel : IDirectory
         var known = _devices.Find(e => e.Device.Id == device.Id);
         if (known is not null && known.Device.User != device.User) return Task.FromResult(false);
         if (known is not null) _devices.Remove(known);
-        _devices.Add(new(device with { CreatedAt = known?.Device.CreatedAt ?? device.CreatedAt }, refreshToken));
+        _devices.Add(new(device with { CreatedAt = known?.Device.CreatedAt ?? device.CreatedAt }, refreshToken)
+        {
+            Push = known?.Push,
+            Marks = known?.Marks ?? [],
+        });
         return Task.FromResult(true);
     }
 

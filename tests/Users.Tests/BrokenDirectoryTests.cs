@@ -22,6 +22,12 @@ public sealed class BrokenDirectoryTests
     [InlineData(Fault.KeepsARemovedDevice)]
     [InlineData(Fault.GivesAwayDevices)]
     [InlineData(Fault.AddsKeysThatAreNotDue)]
+    [InlineData(Fault.LeavesATokenToItsOldOwner)]
+    [InlineData(Fault.LowersAMark)]
+    [InlineData(Fault.InheritsMarks)]
+    [InlineData(Fault.RemovesATokenThatWasRegisteredAgain)]
+    [InlineData(Fault.KeepsADeadToken)]
+    [InlineData(Fault.RegistersForAnyone)]
     public async Task The_walk_finds_a_broken_directory(Fault fault)
     {
         var e = await Assert.ThrowsAsync<TrueException>(() => DirectoryModel.CompareAsync(new BrokenDirectory(fault), seed: 1, steps: 400, Cancel));
@@ -36,11 +42,18 @@ public sealed class BrokenDirectoryTests
         KeepsARemovedDevice,
         GivesAwayDevices,
         AddsKeysThatAreNotDue,
+        LeavesATokenToItsOldOwner,
+        LowersAMark,
+        InheritsMarks,
+        RemovesATokenThatWasRegisteredAgain,
+        KeepsADeadToken,
+        RegistersForAnyone,
     }
 
     private sealed class BrokenDirectory(Fault fault) : IDirectory
     {
         private readonly DirectoryModel _right = new();
+        private readonly Dictionary<(DeviceId, ConversationId), PushReport> _reported = [];
         private int _blocks;
 
         public Task<bool> AddAccountAsync(Account account, CancellationToken cancellationToken) =>
@@ -89,5 +102,45 @@ public sealed class BrokenDirectoryTests
         }
 
         public Task<IReadOnlyList<SigningKey>> ListSigningKeysAsync(DateTimeOffset now, CancellationToken cancellationToken) => _right.ListSigningKeysAsync(now, cancellationToken);
+
+        public async Task<bool> PutPushAsync(PushRegistration registration, CancellationToken cancellationToken) =>
+            await _right.PutPushAsync(registration with { Token = Held(registration.Device, registration.Token) }, cancellationToken)
+            || fault == Fault.RegistersForAnyone;
+
+        public Task RemovePushAsync(UserId user, DeviceId device, CancellationToken cancellationToken) => _right.RemovePushAsync(user, device, cancellationToken);
+
+        public async Task<IReadOnlyList<PushTarget>> ListPushTargetsAsync(UserId user, ConversationId conversation, CancellationToken cancellationToken) =>
+            [.. (await _right.ListPushTargetsAsync(user, conversation, cancellationToken)).Select(target => Shown(target, conversation))];
+
+        public Task ReportPushAsync(UserId user, ConversationId conversation, IReadOnlyList<PushReport> reports, CancellationToken cancellationToken)
+        {
+            foreach (var report in reports) _reported[(report.Device, conversation)] = report;
+            return _right.ReportPushAsync(user, conversation, [.. reports.Select(report => report with
+            {
+                Token = Held(report.Device, report.Token),
+                DeadAt = (fault, report.DeadAt) switch
+                {
+                    (Fault.RemovesATokenThatWasRegisteredAgain, not null) => DateTimeOffset.MaxValue,
+                    (Fault.KeepsADeadToken, _) => null,
+                    _ => report.DeadAt,
+                },
+            })], cancellationToken);
+        }
+
+        // A token that is each device's own belongs to nobody else.
+        private string Held(DeviceId device, string token) => fault == Fault.LeavesATokenToItsOldOwner ? $"{token}@{device}" : token;
+
+        private PushTarget Shown(PushTarget target, ConversationId conversation)
+        {
+            target = target with { Registration = target.Registration with { Token = target.Registration.Token.Split('@')[0] } };
+            if (!_reported.TryGetValue((target.Registration.Device, conversation), out var last)) return target;
+            return (fault, target.PushedSeq) switch
+            {
+                (Fault.LowersAMark, > 0) => target with { PushedSeq = Math.Max(0, last.PushedSeq) },
+                // Of the device's registration before this one.
+                (Fault.InheritsMarks, 0) => target with { PushedSeq = Math.Max(0, last.PushedSeq) },
+                _ => target,
+            };
+        }
     }
 }

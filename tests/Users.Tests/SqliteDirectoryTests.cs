@@ -41,6 +41,7 @@ public sealed class SqliteDirectoryTests : DirectoryConformance, IDisposable
         await first.PutDeviceAsync(device, Token(1, 1), Cancel);
         await first.AddBlockAsync(account.Id, account.Id, Now, Cancel);
         await first.AddSigningKeyIfDueAsync(Key("key", Now), Cancel);
+        await first.PutPushAsync(NewPush(device, "token"), Cancel);
         first.Dispose();
         _open.Remove(first);
 
@@ -50,6 +51,7 @@ public sealed class SqliteDirectoryTests : DirectoryConformance, IDisposable
         Assert.Equal(account, await second.FindAccountAsync("ann", Cancel));
         Assert.Equal([device], await second.ListDevicesAsync(account.Id, Cancel));
         Assert.True(await second.IsBlockedAsync(account.Id, account.Id, Cancel));
+        Assert.Equal(NewPush(device, "token"), Assert.Single(await second.ListPushTargetsAsync(account.Id, new(Guid.NewGuid()), Cancel)).Registration);
         Assert.Equal("key", Assert.Single(await second.ListSigningKeysAsync(Now, Cancel)).Id);
         Assert.Equal(RotationStatus.Rotated, (await second.RotateRefreshTokenAsync(Token(1, 1), Bytes(2), Now, TimeSpan.Zero, Cancel)).Status);
     }
@@ -60,7 +62,18 @@ public sealed class SqliteDirectoryTests : DirectoryConformance, IDisposable
         var directories = Enumerable.Range(0, 6).Select(_ => new SqliteDirectory(File, TimeSpan.FromSeconds(20))).ToArray();
         _open.AddRange(directories);
         var applied = await Task.WhenAll(directories.Select(d => Task.Run(() => d.MigrateAsync(Now, Cancel), Cancel)));
-        Assert.Equal(["0001_accounts.sql"], applied.SelectMany(a => a));
+        Assert.Equal(["0001_accounts.sql", "0002_push.sql"], applied.SelectMany(a => a));
+    }
+
+    [Fact]
+    [Trait("Requirement", "R54")]
+    public async Task A_file_of_the_version_before_pushes_is_brought_up_to_date_with_what_is_in_it()
+    {
+        var directory = await OpenSqliteAsync();
+        var device = await DeviceAsync(directory, "ann");
+        await RunAsync("DROP TABLE push_marks; DROP TABLE push_registrations; DELETE FROM schema_migrations WHERE name = '0002_push.sql'");
+        Assert.Equal(["0002_push.sql"], await directory.MigrateAsync(Now, Cancel));
+        Assert.True(await directory.PutPushAsync(NewPush(device, "token"), Cancel));
     }
 
     [Fact]
@@ -113,15 +126,18 @@ public sealed class SqliteDirectoryTests : DirectoryConformance, IDisposable
     public async Task A_script_that_was_changed_after_it_was_applied_is_refused()
     {
         await OpenSqliteAsync();
-        await using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={File};Pooling=False"))
-        {
-            await connection.OpenAsync(Cancel);
-            await using var command = connection.CreateCommand();
-            command.CommandText = "UPDATE schema_migrations SET sha256 = 'another'";
-            await command.ExecuteNonQueryAsync(Cancel);
-        }
+        await RunAsync("UPDATE schema_migrations SET sha256 = 'another'");
         var e = await Assert.ThrowsAsync<InvalidOperationException>(OpenSqliteAsync);
         Assert.Contains("0001_accounts.sql was changed", e.Message, StringComparison.Ordinal);
+    }
+
+    private async Task RunAsync(string sql)
+    {
+        await using var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={File};Pooling=False");
+        await connection.OpenAsync(Cancel);
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        await command.ExecuteNonQueryAsync(Cancel);
     }
 
     // Holds the file's write lock until it is disposed.

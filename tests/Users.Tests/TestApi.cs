@@ -2,8 +2,10 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -15,7 +17,7 @@ using Xunit;
 
 namespace WhatsAspire.Users.Tests;
 
-/// <summary>The users' part of MessageApi on a real Kestrel at a free loopback port, with a directory of its own and a
+/// <summary>The users' part of MessageApi on a real Kestrel at free loopback ports, with a directory of its own and a
 /// clock that the test turns.</summary>
 internal sealed class TestApi : IAsyncDisposable
 {
@@ -25,10 +27,12 @@ internal sealed class TestApi : IAsyncDisposable
     private TestApi(WebApplication app, TestFolder? folder, FakeTimeProvider time, RecordedRevocations revocations)
     {
         (_app, _folder, Time, Revocations) = (app, folder, time, revocations);
-        Http = new() { BaseAddress = new(app.Urls.Single()) };
+        Http = new() { BaseAddress = new(app.Urls.First()) };
+        Grpc = GrpcChannel.ForAddress(app.Urls.Last());
     }
 
     public HttpClient Http { get; }
+    public GrpcChannel Grpc { get; }
     public FakeTimeProvider Time { get; }
     public RecordedRevocations Revocations { get; }
     public IServiceProvider Services => _app.Services;
@@ -37,8 +41,10 @@ internal sealed class TestApi : IAsyncDisposable
     /// <param name="folder">Of another instance that shares its directory; a new one unless given.</param>
     /// <param name="time">The clock; a new one unless given.</param>
     /// <param name="map">Further endpoints.</param>
+    /// <param name="add">What these need.</param>
     public static async Task<TestApi> StartAsync(
-        Dictionary<string, string?>? settings = null, TestFolder? folder = null, FakeTimeProvider? time = null, Action<WebApplication>? map = null)
+        Dictionary<string, string?>? settings = null, TestFolder? folder = null, FakeTimeProvider? time = null, Action<WebApplication>? map = null,
+        Action<WebApplicationBuilder>? add = null)
     {
         var own = folder is null ? new TestFolder() : null;
         time ??= new(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
@@ -53,11 +59,16 @@ internal sealed class TestApi : IAsyncDisposable
         });
         builder.Configuration.AddInMemoryCollection(settings);
         builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
+        });
         builder.Services.AddSingleton<TimeProvider>(time);
         builder.Services.AddSingleton<IDeviceRevocations>(revocations);
         builder.AddDirectory();
         builder.AddUsers();
+        add?.Invoke(builder);
         var app = builder.Build();
         app.MapUsers();
         map?.Invoke(app);
@@ -115,6 +126,7 @@ internal sealed class TestApi : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Http.Dispose();
+        Grpc.Dispose();
         await _app.StopAsync(CancellationToken.None);
         await _app.DisposeAsync();
         _folder?.Dispose();

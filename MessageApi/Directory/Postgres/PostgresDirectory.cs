@@ -16,11 +16,15 @@ public sealed class PostgresDirectory(NpgsqlDataSource source, PostgresDirectory
     private const long MigrationLock = 0x7761_0001;
     private const long KeysLock = 0x7761_0002;
 
+    // Of the locks that have two numbers, the first: they are apart from those of one.
+    private const int PushTokens = 0x7761;
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
     protected override string ForUpdate => " FOR UPDATE";
     protected override string? SigningKeysLock { get; } = $"SELECT pg_advisory_xact_lock({KeysLock})";
+    protected override string? PushTokenLock { get; } = $"SELECT pg_advisory_xact_lock({PushTokens}, @lock)";
 
     public override Task<IReadOnlyList<string>> MigrateAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
         TransactAsync(async (connection, cancel) =>

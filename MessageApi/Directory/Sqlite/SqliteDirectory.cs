@@ -24,6 +24,7 @@ public sealed class SqliteDirectory : SqlDirectory, IDisposable
 
     protected override string ForUpdate => "";
     protected override string? SigningKeysLock => null;
+    protected override string? PushTokenLock => null;
 
     public override async Task<IReadOnlyList<string>> MigrateAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {

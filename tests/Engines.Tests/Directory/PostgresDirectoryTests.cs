@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using Npgsql;
 using WhatsAspire.Conformance;
+using WhatsAspire.Contracts;
 using WhatsAspire.MessageApi.Directory;
 using WhatsAspire.MessageApi.Directory.Postgres;
 using Xunit;
@@ -24,7 +26,7 @@ public sealed class PostgresDirectoryTests(PostgresServer server) : DirectoryCon
         var database = await server.NewDatabaseAsync();
         var replicas = Enumerable.Range(0, 6).Select(_ => server.Open(database)).ToArray();
         var applied = await Task.WhenAll(replicas.Select(d => Task.Run(() => d.MigrateAsync(Now, Cancel), Cancel)));
-        Assert.Equal(["0001_accounts.sql"], applied.SelectMany(a => a));
+        Assert.Equal(["0001_accounts.sql", "0002_push.sql"], applied.SelectMany(a => a));
     }
 
     [Fact]
@@ -46,6 +48,36 @@ public sealed class PostgresDirectoryTests(PostgresServer server) : DirectoryCon
         await Assert.ThrowsAsync<PostgresException>(() => OpenAsync(database));
         await RunAsync(database, "DROP TABLE devices");
         await AccountAsync(await OpenAsync(database), "ann");
+    }
+
+    [Fact]
+    [Trait("Requirement", "R54")]
+    public async Task A_database_of_the_version_before_pushes_is_brought_up_to_date_with_what_is_in_it()
+    {
+        var database = await server.NewDatabaseAsync();
+        var directory = await OpenAsync(database);
+        var device = await DeviceAsync(directory, "ann");
+        await RunAsync(database, "DROP TABLE push_marks; DROP TABLE push_registrations; DELETE FROM schema_migrations WHERE name = '0002_push.sql'");
+        Assert.Equal(["0002_push.sql"], await directory.MigrateAsync(Now, Cancel));
+        Assert.True(await directory.PutPushAsync(NewPush(device, "token"), Cancel));
+    }
+
+    [Fact]
+    public async Task Replicas_that_register_one_token_at_once_agree_on_whose_it_is()
+    {
+        var database = await server.NewDatabaseAsync();
+        var replicas = new[] { await OpenAsync(database), await OpenAsync(database), await OpenAsync(database) };
+        var users = new ConcurrentBag<UserId>();
+        var put = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => Task.Run(async () =>
+        {
+            var device = await DeviceAsync(replicas[i % 3], $"user{i}", i);
+            users.Add(device.User);
+            return await replicas[i % 3].PutPushAsync(NewPush(device, "one"), Cancel);
+        }, Cancel)));
+        Assert.All(put, Assert.True);
+        var owners = 0;
+        foreach (var user in users) owners += (await replicas[0].ListPushTargetsAsync(user, new(Guid.NewGuid()), Cancel)).Count;
+        Assert.Equal(1, owners);
     }
 
     [Fact]

@@ -36,11 +36,19 @@ public sealed class PostgresOutageTests(PostgresServer server)
         line.CutAnswerTo(Commit);
         Assert.True(await directory.AddAccountAsync(account, Cancel));
         line.CutAnswerTo(Commit);
-        Assert.True(await directory.PutDeviceAsync(NewDevice(account.Id), new(Bytes(1), Bytes(10)), Cancel));
+        var device = NewDevice(account.Id);
+        Assert.True(await directory.PutDeviceAsync(device, new(Bytes(1), Bytes(10)), Cancel));
         line.CutAnswerTo(Commit);
         Assert.Equal(RotationStatus.Rotated, (await directory.RotateRefreshTokenAsync(new(Bytes(1), Bytes(10)), Bytes(11), Start, Grace, Cancel)).Status);
+        line.CutAnswerTo(Commit);
+        Assert.True(await directory.PutPushAsync(
+            new() { Device = device.Id, User = account.Id, Provider = "fcm", Token = "token", RegisteredAt = Start }, Cancel));
+        var chat = new ConversationId(Guid.NewGuid());
+        line.CutAnswerTo(Commit);
+        await directory.ReportPushAsync(account.Id, chat, [new(device.Id, "token", 7, 0, null)], Cancel);
 
-        Assert.Equal(3, line.Cuts);
+        Assert.Equal(5, line.Cuts);
+        Assert.Equal(7, Assert.Single(await directory.ListPushTargetsAsync(account.Id, chat, Cancel)).PushedSeq);
         Assert.Equal(RotationStatus.Rotated, (await directory.RotateRefreshTokenAsync(new(Bytes(1), Bytes(11)), Bytes(12), Start, Grace, Cancel)).Status);
     }
 
