@@ -53,7 +53,7 @@ try
         // At the end, wait until the services have ended: they may have something to write.
         builder.Configuration["DcpPublisher:WaitForResourceCleanup"] = "true";
         builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton(options).AddSingleton(topology)
+        builder.Services.AddSingleton(options).AddSingleton(topology).AddSingleton<LastWords>()
             .AddFirst<StartupReport>().AddFirst<Supervision>().AddFirst<Replicas>();
     }
 

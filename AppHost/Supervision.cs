@@ -11,6 +11,7 @@ internal sealed class Supervision(
     DistributedApplicationModel model,
     ResourceNotificationService notifications,
     ResourceCommandService commands,
+    LastWords lastWords,
     IHostApplicationLifetime lifetime,
     TimeProvider time,
     ILogger<Supervision> logger) : BackgroundService
@@ -58,10 +59,12 @@ internal sealed class Supervision(
     {
         try
         {
+            // Before the start, with which a new log begins. Who was killed has said nothing.
+            var why = exitCode > 0 ? await lastWords.OfAsync(id, stopping) : null;
             for (var started = false; !started; deaths++)
             {
                 var delay = Backoff.Delay(deaths, Random.Shared.NextDouble());
-                logger.Ended(id, exitCode, delay.TotalSeconds);
+                logger.Ended(id, exitCode, why is null ? "" : $" ({why})", delay.TotalSeconds);
                 await Task.Delay(delay, time, stopping);
                 var result = await commands.ExecuteCommandAsync(id, KnownResourceCommands.StartCommand, stopping);
                 started = result.Success || !HasEnded(id);

@@ -12,6 +12,8 @@ namespace WhatsAspire.Client;
 /// other refusal is a <see cref="ChatException"/>. Safe for concurrent use.</summary>
 public sealed class ChatRest
 {
+    private const string PushPath = "devices/current/push";
+
     private readonly ChatServer _server;
     private readonly ITokenProvider _tokens;
 
@@ -105,6 +107,19 @@ public sealed class ChatRest
 
     public async Task<IReadOnlyList<ChatDevice>> GetDevicesAsync(CancellationToken cancellationToken = default) =>
         (await GetAsync("devices", RestJson.Default.DeviceList, cancellationToken)).Devices;
+
+    /// <summary>Has this device pushed to while no device of the user is connected. Called again whenever the platform gives
+    /// the app another token; the newest one holds.</summary>
+    /// <exception cref="ChatException"><c>invalid_argument</c>: the message says which part can't be.</exception>
+    public Task RegisterPushAsync(PushRegistration registration, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(registration);
+        return CallAsync(HttpMethod.Put, PushPath, () => JsonContent.Create(registration, RestJson.Default.PushRegistration), cancellationToken);
+    }
+
+    /// <summary>Ends pushes to this device.</summary>
+    public Task UnregisterPushAsync(CancellationToken cancellationToken = default) =>
+        CallAsync(HttpMethod.Delete, PushPath, null, cancellationToken);
 
     /// <summary>Logs a device of the caller's out, closing its connection.</summary>
     public Task LogOutAsync(DeviceId device, CancellationToken cancellationToken = default) =>

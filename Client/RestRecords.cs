@@ -46,6 +46,59 @@ public sealed record ReadInfo(long ReadSeq, long UnreadCount);
 public sealed record ChatDevice(
     DeviceId DeviceId, string Name, string Platform, DateTimeOffset CreatedAt, DateTimeOffset LastTokenAt, bool Current);
 
+/// <summary>How a device is pushed to. Not a record, so that no log prints the token.</summary>
+public sealed class PushRegistration
+{
+    private PushRegistration(string provider, string token) => (Provider, Token) = (provider, token);
+
+    /// <summary><c>apns</c>, <c>fcm</c> or <c>webpush</c>.</summary>
+    public string Provider { get; }
+
+    /// <summary>What the platform gave the app; of a browser the subscription's endpoint.</summary>
+    public string Token { get; }
+
+    /// <summary>Of APNs: the app's bundle id; null: the server's default.</summary>
+    public string? Topic { get; private init; }
+
+    /// <summary>Of APNs: whether the token is of the development environment.</summary>
+    public bool? Sandbox { get; private init; }
+
+    /// <summary>Of a browser: the subscription's keys.</summary>
+    public PushKeys? Keys { get; private init; }
+
+    /// <summary><c>hidden</c>: neither sender nor text are in a notification; null: they are.</summary>
+    public string? Content { get; private init; }
+
+    /// <summary>An app on Apple's platforms.</summary>
+    /// <param name="token">Hexadecimal.</param>
+    /// <param name="topic">The bundle id; null: the server's default.</param>
+    /// <param name="isSandbox">The token is of the development environment.</param>
+    /// <param name="hidesContent">Notifications name neither sender nor text.</param>
+    public static PushRegistration Apns(string token, string? topic = null, bool isSandbox = false, bool hidesContent = false) =>
+        new("apns", token) { Topic = topic, Sandbox = isSandbox ? true : null, Content = Of(hidesContent) };
+
+    /// <summary>An app on Android, or any other that Firebase Cloud Messaging reaches.</summary>
+    public static PushRegistration Fcm(string token, bool hidesContent = false) => new("fcm", token) { Content = Of(hidesContent) };
+
+    /// <summary>A browser's push subscription.</summary>
+    /// <param name="endpoint">Its endpoint, an https address.</param>
+    /// <param name="p256dh">Its public key, base64url without padding.</param>
+    /// <param name="auth">Its secret, base64url without padding.</param>
+    /// <param name="hidesContent">Notifications name neither sender nor text.</param>
+    public static PushRegistration WebPush(string endpoint, string p256dh, string auth, bool hidesContent = false) =>
+        new("webpush", endpoint) { Keys = new(p256dh, auth), Content = Of(hidesContent) };
+
+    private static string? Of(bool hidesContent) => hidesContent ? "hidden" : null;
+}
+
+/// <summary>The keys of a browser's push subscription, base64url without padding.</summary>
+public sealed class PushKeys(string p256dh, string auth)
+{
+    public string P256dh { get; } = p256dh;
+
+    public string Auth { get; } = auth;
+}
+
 internal sealed record AccountBody(string Username, string Password, string? DisplayName);
 
 internal sealed record TokenBody(
@@ -86,5 +139,6 @@ internal sealed record Problem(string? Code, string? Message, bool Retryable, lo
 [JsonSerializable(typeof(StatusBody))]
 [JsonSerializable(typeof(BlockList))]
 [JsonSerializable(typeof(DeviceList))]
+[JsonSerializable(typeof(PushRegistration))]
 [JsonSerializable(typeof(Problem))]
 internal sealed partial class RestJson : JsonSerializerContext;

@@ -65,6 +65,16 @@ public sealed partial class LifecycleTests
         await system.GoneAsync(Orphans, Cancellation);
     }
 
+    [Fact]
+    public async Task Why_a_service_ended_is_said()
+    {
+        await using var system = AppHostProcess.Begin(environment: new Dictionary<string, string> { ["Storage__QueueLength"] = "0" });
+        await system.LoggedAsync(EndedForItsSetting(), AppHostProcess.StartTimeout, Cancellation);
+    }
+
     [GeneratedRegex("^engines: ")]
     private static partial Regex EnginesLine();
+
+    [GeneratedRegex(@"message-api-\S+ ended with exit code \S+ \(.*QueueLength.*\), and is started again")]
+    private static partial Regex EndedForItsSetting();
 }

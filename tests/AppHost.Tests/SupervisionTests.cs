@@ -17,6 +17,15 @@ public sealed class SupervisionTests
         Assert.Equal(1, life.Deaths);
     }
 
+    [Theory]
+    [InlineData("2026-11-25T10:15:30.1234567Z Unhandled exception. System.IO.IOException: no room", "System.IO.IOException: no room")]
+    [InlineData("2026-11-25T10:15:30.1234567Z Storage:QueueLength must be 1 or more.", "Storage:QueueLength must be 1 or more.")]
+    [InlineData("out of memory", "out of memory")]
+    [InlineData("2026-11-25T10:15:30.1234567Z    at Some.Method()", null)]
+    [InlineData("2026-11-25T10:15:30.1234567Z  ---> System.Exception: inner", null)]
+    public void Of_what_a_process_said_last_the_message_counts(string line, string? words) =>
+        Assert.Equal(words, LastWords.Text(line));
+
     [Fact]
     public void What_was_stopped_by_hand_stays_stopped()
     {

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using WhatsAspire.Client;
 
 namespace WhatsAspire.AppHost.Tests.Wire;
 
@@ -109,6 +110,40 @@ public sealed class PushWireTests(WireSystem system) : WireTest(system)
         Assert.Equal(0, (long?)cleared["badge"]);
     }
 
+    [Theory]
+    [InlineData("apns")]
+    [InlineData("fcm")]
+    [InlineData("webpush")]
+    [Trait("Requirement", "R60")]
+    public async Task The_client_library_registers_a_device_and_ends_it(string provider)
+    {
+        var (ann, username) = (await UserAsync(), $"u{Guid.NewGuid():N}"[..24]);
+        using var server = new ChatServer(System.PublicAddress);
+        var bob = await server.CreateAccountAsync(username, "correct horse battery", cancellationToken: Cancellation);
+        using var account = await ChatAccount.SignInAsync(server, username, "correct horse battery", cancellationToken: Cancellation);
+        var device = await NewPhoneAsync(provider);
+        var token = (string)device["token"]!;
+        await account.Rest.RegisterPushAsync(provider switch
+        {
+            "apns" => PushRegistration.Apns(token, hidesContent: true),
+            "fcm" => PushRegistration.Fcm(token, hidesContent: true),
+            _ => PushRegistration.WebPush(token, (string)device["p256dh"]!, (string)device["auth"]!, hidesContent: true),
+        }, Cancellation);
+        await PostAsync("first");
+        Assert.Equal("New message", (string?)(await ShownAsync(token, _ => true))["body"]);
+
+        await account.Rest.UnregisterPushAsync(Cancellation);
+        var other = await RegisterAsync(await SignInAsync(), "apns");
+        await PostAsync("second");
+        await ShownAsync(other, shown => (long?)shown["seq"] == 2);
+        Assert.Single(await ReceivedAsync(token));
+
+        async Task PostAsync(string text) => (await ann.PostAsync(
+            "/messages", new { client_message_id = Guid.NewGuid().ToString(), to = new { user_id = bob.UserId.ToString() }, text }, Cancellation)).Good.ToString();
+
+        Task<WireUser> SignInAsync() => WireUser.SignInAsync(System, username, "correct horse battery", Cancellation);
+    }
+
     [Fact]
     public async Task A_device_that_was_logged_out_is_told_nothing()
     {
@@ -164,8 +199,7 @@ public sealed class PushWireTests(WireSystem system) : WireTest(system)
     /// <returns>Its token.</returns>
     private async Task<string> RegisterAsync(WireUser user, string provider, bool hidden = false)
     {
-        using var made = await System.Http.PostAsJsonAsync(new Uri(Gateways, "/devices"), new { provider }, Cancellation);
-        var device = (await made.Content.ReadFromJsonAsync<JsonObject>(Cancellation))!;
+        var device = await NewPhoneAsync(provider);
         var answer = await WireUser.SendAsync(
             System, HttpMethod.Put, "/devices/current/push",
             new
@@ -178,6 +212,13 @@ public sealed class PushWireTests(WireSystem system) : WireTest(system)
             user.Token, Cancellation);
         Assert.True(answer.Status == HttpStatusCode.NoContent, answer.Body?.ToJsonString());
         return (string)device["token"]!;
+    }
+
+    /// <summary>A phone that the gateways know.</summary>
+    private async Task<JsonObject> NewPhoneAsync(string provider)
+    {
+        using var made = await System.Http.PostAsJsonAsync(new Uri(Gateways, "/devices"), new { provider }, Cancellation);
+        return (await made.Content.ReadFromJsonAsync<JsonObject>(Cancellation))!;
     }
 
     /// <summary>Waits for a notification to a phone. The gateways are asked again and again: they tell nobody by themselves.</summary>

@@ -137,11 +137,15 @@ internal sealed class WireUser
             response.StatusCode, text.Length == 0 ? null : JsonNode.Parse(text)!.AsObject(), response.Content.Headers.ContentType?.MediaType);
     }
 
-    private static async Task<WireUser> SignInAsync(WireSystem system, string username, CancellationToken cancellationToken)
+    private static Task<WireUser> SignInAsync(WireSystem system, string username, CancellationToken cancellationToken) =>
+        SignInAsync(system, username, Password, cancellationToken);
+
+    /// <summary>Signs a new device in.</summary>
+    public static async Task<WireUser> SignInAsync(WireSystem system, string username, string password, CancellationToken cancellationToken)
     {
         var answer = await SendAsync(
             system, HttpMethod.Post, "/tokens",
-            new { username, password = Password, device = new { name = "test", platform = "linux" } }, null, cancellationToken);
+            new { username, password, device = new { name = "test", platform = "linux" } }, null, cancellationToken);
         return new(system, username, answer.Good);
     }
 }

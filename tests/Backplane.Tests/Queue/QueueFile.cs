@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -10,6 +11,9 @@ namespace WhatsAspire.Backplane.Tests.Queue;
 /// <summary>A queue's file in a folder of its own, removed at the end.</summary>
 internal sealed class QueueFile : IDisposable
 {
+    /// <summary>SQLITE_BUSY.</summary>
+    private const int Busy = 5;
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("queue-");
 
     public string Path => System.IO.Path.Combine(_folder.FullName, "queue.db");
@@ -28,6 +32,25 @@ internal sealed class QueueFile : IDisposable
         return new(
             Options.Create(options), Options.Create(settings), new QueueMetrics(meters), time ?? TimeProvider.System,
             NullLogger<SqliteEventQueue>.Instance);
+    }
+
+    /// <summary>Whether no process holds the lock of those that write.</summary>
+    public bool CanWrite()
+    {
+        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = Path, Pooling = false }.ToString());
+        connection.Open();
+        using var begin = connection.CreateCommand();
+        begin.CommandTimeout = 1;
+        begin.CommandText = "BEGIN IMMEDIATE; ROLLBACK";
+        try
+        {
+            begin.ExecuteNonQuery();
+            return true;
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == Busy)
+        {
+            return false;
+        }
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

@@ -64,6 +64,13 @@ public sealed class SqliteQueueTests : IDisposable
         // In the midst of its work.
         while (await frozen.ReadLineAsync(Token) is { } line && line != "end k0 20") { }
         frozen.Freeze();
+        // In the midst of a commit it holds the file's lock, which nobody can take from it: the others wait for it.
+        while (!_file.CanWrite())
+        {
+            frozen.Thaw();
+            await frozen.ReadLineAsync(Token);
+            frozen.Freeze();
+        }
 
         var seen = new List<string>();
         var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
