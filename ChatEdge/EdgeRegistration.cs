@@ -89,6 +89,12 @@ internal static class EdgeRegistration
     {
         app.MapReverseProxy(proxy => proxy.Use(async (context, next) =>
         {
+            if (ProxyFailures.RefuseTooLarge(context) is { } refused)
+            {
+                await refused;
+                return;
+            }
+
             await next();
             await ProxyFailures.DescribeAsync(context);
         }));
