@@ -29,7 +29,7 @@ try
 
     var topology = await Topology.ChooseAsync(options.Engines, builder.ExecutionContext.IsPublishMode);
     var engines = await topology.AddEnginesAsync(builder, data);
-    var messageApi = builder.AddMessageApi(options.ReplicasOf(ResourceNames.MessageApi), engines);
+    var messageApi = builder.AddMessageApi(options.ReplicasOf(ResourceNames.MessageApi), engines, data);
     var chatEdge = builder.AddService<Projects.ChatEdge>(ResourceNames.ChatEdge)
         .WithReplicas(options.ReplicasOf(ResourceNames.ChatEdge))
         .WithEndpoint(ResourceNames.Http, at =>
@@ -39,14 +39,22 @@ try
         })
         .WithEndpoint(ResourceNames.Grpc, at => at.Port = null)
         .WithReadiness()
+        .WithSettingsFile(data)
         .WithMessageApi(messageApi);
     engines.UseInEdge(chatEdge);
+    var fanoutWorker = builder.AddService<Projects.FanoutWorker>(ResourceNames.FanoutWorker)
+        .WithReplicas(options.ReplicasOf(ResourceNames.FanoutWorker))
+        .WithReadiness()
+        .WithSettingsFile(data)
+        .WithMessageApi(messageApi);
+    engines.UseInWorker(fanoutWorker);
     var pushWorker = builder.AddService<Projects.PushWorker>(ResourceNames.PushWorker)
         .WithReplicas(options.ReplicasOf(ResourceNames.PushWorker))
         .WithReadiness()
+        .WithSettingsFile(data)
         .WithMessageApi(messageApi)
         .WithPushProviders(data);
-    engines.UseInPushWorker(pushWorker);
+    engines.UseInWorker(pushWorker);
 
     if (builder.ExecutionContext.IsRunMode)
     {

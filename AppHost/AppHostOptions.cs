@@ -34,7 +34,8 @@ internal sealed record AppHostOptions(string? Engines, int Port, string DataPath
 
     private static readonly string[] Own = [EnginesOption, ReplicasOption, PortOption, DataOption];
 
-    private static readonly string[] ServicesWithReplicas = [ResourceNames.ChatEdge, ResourceNames.MessageApi, ResourceNames.PushWorker];
+    private static readonly string[] ServicesWithReplicas =
+        [ResourceNames.ChatEdge, ResourceNames.MessageApi, ResourceNames.FanoutWorker, ResourceNames.PushWorker];
 
     /// <summary>How many replicas a service has: two edges always, so that delivery from edge to edge is what everybody
     /// runs every day.</summary>

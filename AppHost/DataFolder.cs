@@ -14,6 +14,9 @@ internal sealed class DataFolder(string path) : IDisposable
     /// <summary>The subfolder of one resource.</summary>
     public string Of(string resource) => Path.Combine(path, resource);
 
+    /// <summary>The file with settings for all services, which win over all others. It need not be there.</summary>
+    public string SettingsFile => Path.Combine(path, "settings.json");
+
     /// <summary>Makes the folder if it is not there, and takes it.</summary>
     /// <exception cref="BadOptionException">It can't be made or written, or another AppHost has it.</exception>
     public void Take()

@@ -28,6 +28,9 @@ internal static class ResourceNames
     /// <summary>The public door.</summary>
     public const string ChatEdge = "chat-edge";
 
+    /// <summary>Brings the messages of large groups to their members.</summary>
+    public const string FanoutWorker = "fanout-worker";
+
     /// <summary>Tells devices that are not connected.</summary>
     public const string PushWorker = "push-worker";
 

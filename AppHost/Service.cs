@@ -39,6 +39,11 @@ internal static class Service
         return service.WithHealthCheck(name);
     }
 
+    /// <summary>Tells a service which file has the settings that can be changed while it runs. A platform that this is published
+    /// to mounts one of its own.</summary>
+    public static IResourceBuilder<ProjectResource> WithSettingsFile(this IResourceBuilder<ProjectResource> service, DataFolder data) =>
+        service.ApplicationBuilder.ExecutionContext.IsRunMode ? service.WithEnvironment("SettingsFile", data.SettingsFile) : service;
+
     /// <summary>
     /// Gives an endpoint the same port on every start and no proxy before it, which each request would pass twice.
     /// For services with one replica.
@@ -57,7 +62,7 @@ internal static class Service
     /// nor go to another when one hangs. A platform that this is published to makes its own replicas.
     /// </summary>
     public static IReadOnlyList<IResourceBuilder<ProjectResource>> AddMessageApi(
-        this IDistributedApplicationBuilder builder, int replicas, Topologies.Engines engines)
+        this IDistributedApplicationBuilder builder, int replicas, Topologies.Engines engines, DataFolder data)
     {
         if (replicas > 1 && !engines.HaveSharedStore)
         {
@@ -74,7 +79,8 @@ internal static class Service
                 .WithEnvironment("OTEL_SERVICE_NAME", ResourceNames.MessageApi)
                 .WithDirectEndpoint(ResourceNames.Http)
                 .WithDirectEndpoint(ResourceNames.Grpc)
-                .WithReadiness();
+                .WithReadiness()
+                .WithSettingsFile(data);
             if (!isRun) replica.WithReplicas(replicas);
             engines.UseInMessageApi(replica);
             all.Add(replica);

@@ -28,6 +28,15 @@ public sealed class EdgeOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan ActivityCheck { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a message that came before its turn waits for what is still on its way, so that the client need not
+    /// pull it. 0 to 1 s; 0: not at all.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:01")]
+    public TimeSpan GapPatience { get; set; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Acks and reads of a group with many readers are written together at most this often. 0 to 5 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:05")]
+    public TimeSpan GroupPositionWindow { get; set; } = TimeSpan.FromMilliseconds(250);
+
     /// <summary>How long an operation may wait for MessageApi before its client is told to try again. 1 s to 1 min.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:01:00")]
     public TimeSpan OperationTimeout { get; set; } = TimeSpan.FromSeconds(10);

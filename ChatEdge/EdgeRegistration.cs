@@ -26,12 +26,15 @@ internal static class EdgeRegistration
         services.AddSingleton<MessageApiAddresses>();
         services.AddSingleton<MessageApiLink>();
         services.AddSingleton<AckBatcher>();
+        services.AddSingleton<GroupPositions>();
+        services.AddSingleton<GapPatience>();
         services.AddSingleton<ConnectionServices>();
         services.AddSingleton<EdgeConnections>();
         services.AddSingleton<ILocalDelivery>(provider => provider.GetRequiredService<EdgeConnections>());
         services.AddSingleton<WebSocketDoor>();
         services.AddHostedService(provider => provider.GetRequiredService<MessageApiLink>());
         services.AddHostedService(provider => provider.GetRequiredService<AckBatcher>());
+        services.AddHostedService(provider => provider.GetRequiredService<GapPatience>());
         services.AddHostedService(provider => provider.GetRequiredService<EdgeConnections>());
         services.AddHostedService<LeaseKeeper>();
         services.AddSingleton<ActivityCheck>();

@@ -15,6 +15,7 @@ internal static class EdgeTelemetry
     public const string Refused = "whatsaspire.edge.refused";
     public const string CatchUps = "whatsaspire.edge.catch_ups";
     public const string Repairs = "whatsaspire.edge.deliveries.repaired";
+    public const string GroupRounds = "whatsaspire.edge.group_positions";
     public const string Redeliveries = "whatsaspire.edge.redeliveries";
 
     public static readonly ActivitySource Source = new(Name);
@@ -29,6 +30,7 @@ internal sealed class EdgeMetrics
     private readonly Counter<long> _refused;
     private readonly Counter<long> _catchUps;
     private readonly Counter<long> _repairs;
+    private readonly Histogram<long> _groupRounds;
     private readonly Counter<long> _redeliveries;
 
     public EdgeMetrics(IMeterFactory meters)
@@ -40,6 +42,7 @@ internal sealed class EdgeMetrics
         _refused = meter.CreateCounter<long>(EdgeTelemetry.Refused, "{frame}", "Frames that were refused, by error code");
         _catchUps = meter.CreateCounter<long>(EdgeTelemetry.CatchUps, "{event}", "Live events that a slow connection had to be given later");
         _repairs = meter.CreateCounter<long>(EdgeTelemetry.Repairs, "{user}", "Users whose lost live deliveries the activity check found");
+        _groupRounds = meter.CreateHistogram<long>(EdgeTelemetry.GroupRounds, "{position}", "Members' positions in a group that were raised by one operation");
         _redeliveries = meter.CreateCounter<long>(EdgeTelemetry.Redeliveries, "{event}", "Failed live deliveries from the queue, by outcome");
     }
 
@@ -56,6 +59,8 @@ internal sealed class EdgeMetrics
     public void Refused(ErrorCode code) => _refused.Add(1, new KeyValuePair<string, object?>("error.type", code.Word()));
 
     public void CatchUp() => _catchUps.Add(1);
+
+    public void GroupRound(int positions) => _groupRounds.Record(positions);
 
     public void DeliveryRepaired() => _repairs.Add(1);
 

@@ -10,7 +10,7 @@ namespace WhatsAspire.Client;
 
 /// <summary>The REST calls of a signed-in user. A token that expired is refreshed and the call made again, once; every
 /// other refusal is a <see cref="ChatException"/>. Safe for concurrent use.</summary>
-public sealed class ChatRest
+public sealed partial class ChatRest
 {
     private const string PushPath = "devices/current/push";
 
@@ -70,6 +70,19 @@ public sealed class ChatRest
         ConversationId conversation, long? before = null, long? after = null, string? cursor = null, int limit = 50,
         CancellationToken cancellationToken = default) =>
         GetAsync($"conversations/{conversation}/messages{Query(limit, cursor, before, after)}", RestJson.Default.HistoryPage, cancellationToken);
+
+    /// <summary>Mutes, archives or pins a conversation for this user on all his devices; null leaves it as it is.</summary>
+    /// <param name="conversation">The conversation.</param>
+    /// <param name="mutedUntil">No pushes for it before this; a time that has passed ends the muting.</param>
+    /// <param name="archived">Kept out of sight.</param>
+    /// <param name="pinned">Kept on top.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public Task<ConversationFrame> SetConversationAsync(
+        ConversationId conversation, DateTimeOffset? mutedUntil = null, bool? archived = null, bool? pinned = null,
+        CancellationToken cancellationToken = default) =>
+        CallAsync(HttpMethod.Patch, $"conversations/{conversation}",
+            () => JsonContent.Create(new(mutedUntil, archived, pinned), RestJson.Default.ConversationSettingsBody),
+            RestJson.Default.ConversationFrame, cancellationToken);
 
     public Task<ReadInfo> MarkReadAsync(ConversationId conversation, long seq, CancellationToken cancellationToken = default) =>
         CallAsync(HttpMethod.Post, $"conversations/{conversation}/read", () => JsonContent.Create(new(seq), RestJson.Default.ReadBody),

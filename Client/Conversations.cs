@@ -108,8 +108,32 @@ internal sealed class Conversations
             summary = summary with { Preview = text[..cut], LastMessageAt = message.CreatedAt };
         }
 
+        if (message.Change is { } change) summary = Apply(summary, change, me);
         state.Summary = summary with { HeadSeq = message.Seq };
         return true;
+    }
+
+    /// <summary>What changed in a group: only its own entries say it.</summary>
+    private static ConversationFrame Apply(ConversationFrame summary, GroupChange change, UserId me)
+    {
+        summary = summary with { Kind = "group", Name = change.Name ?? summary.Name };
+        var (count, users) = (summary.MemberCount ?? 0, change.UserIds ?? []);
+        return change.Type switch
+        {
+            GroupChangeTypes.Created => summary with { MemberCount = users.Count },
+            GroupChangeTypes.Added or GroupChangeTypes.Joined => summary with
+            {
+                MemberCount = count + users.Count,
+                Left = summary.Left && !users.Contains(me),
+            },
+            GroupChangeTypes.Removed or GroupChangeTypes.Left => summary with
+            {
+                MemberCount = Math.Max(0, count - users.Count),
+                Left = summary.Left || users.Contains(me),
+            },
+            GroupChangeTypes.Deleted => summary with { MemberCount = 0, Left = true },
+            _ => summary,
+        };
     }
 
     public void Cancel(Exception? error)

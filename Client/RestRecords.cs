@@ -99,6 +99,43 @@ public sealed class PushKeys(string p256dh, string auth)
     public string Auth { get; } = auth;
 }
 
+/// <summary>A group as one of its members sees it.</summary>
+/// <param name="GroupId">Also the id of its conversation.</param>
+/// <param name="Name">What it is called.</param>
+/// <param name="Description">Null: none.</param>
+/// <param name="Picture">An https address; null: none.</param>
+/// <param name="WhoMaySend"><c>everyone</c> or <c>admins</c>.</param>
+/// <param name="MemberCount">How many are in it.</param>
+/// <param name="CreatedAt">When it was made.</param>
+/// <param name="Role">The caller's: <c>admin</c> or <c>member</c>.</param>
+public sealed record ChatGroup(
+    ConversationId GroupId, string Name, string? Description, string? Picture, string WhoMaySend, int MemberCount, DateTimeOffset CreatedAt, string Role);
+
+/// <param name="Members">In the order of their ids.</param>
+/// <param name="NextCursor">Null on the last page.</param>
+public sealed record GroupMemberPage(IReadOnlyList<GroupMember> Members, string? NextCursor);
+
+/// <param name="UserId">Who.</param>
+/// <param name="Role"><c>admin</c> or <c>member</c>.</param>
+/// <param name="JoinedAt">Since when.</param>
+public sealed record GroupMember(UserId UserId, string Role, DateTimeOffset JoinedAt);
+
+/// <param name="InviteId">To revoke it with.</param>
+/// <param name="Code">To join with: whoever has it may.</param>
+/// <param name="ExpiresAt">Null: never.</param>
+/// <param name="MaxUses">Null: any number.</param>
+public sealed record GroupInvite(string InviteId, string Code, DateTimeOffset? ExpiresAt, int? MaxUses);
+
+internal sealed record GroupBody(string Name, IReadOnlyList<UserId> MemberIds, string? Description, string ClientGroupId);
+
+internal sealed record GroupChangeBody(string? Name, string? Description, string? Picture, string? WhoMaySend);
+
+internal sealed record GroupMembersBody(IReadOnlyList<UserId> UserIds);
+
+internal sealed record GroupRoleBody(string Role);
+
+internal sealed record InviteBody(long? ExpiresIn, int? MaxUses);
+
 internal sealed record AccountBody(string Username, string Password, string? DisplayName);
 
 internal sealed record TokenBody(
@@ -108,6 +145,8 @@ internal sealed record DeviceBody(string Name, string Platform);
 
 internal sealed record MessageBody(
     string ClientMessageId, SendTarget? To, ConversationId? ConversationId, string Text, MessageId? ReplyTo);
+
+internal sealed record ConversationSettingsBody(DateTimeOffset? MutedUntil, bool? Archived, bool? Pinned);
 
 internal sealed record ReadBody(long Seq);
 
@@ -136,9 +175,19 @@ internal sealed record Problem(string? Code, string? Message, bool Retryable, lo
 [JsonSerializable(typeof(TokenBody))]
 [JsonSerializable(typeof(MessageBody))]
 [JsonSerializable(typeof(ReadBody))]
+[JsonSerializable(typeof(ConversationSettingsBody))]
+[JsonSerializable(typeof(ConversationFrame))]
 [JsonSerializable(typeof(StatusBody))]
 [JsonSerializable(typeof(BlockList))]
 [JsonSerializable(typeof(DeviceList))]
 [JsonSerializable(typeof(PushRegistration))]
+[JsonSerializable(typeof(ChatGroup))]
+[JsonSerializable(typeof(GroupMemberPage))]
+[JsonSerializable(typeof(GroupInvite))]
+[JsonSerializable(typeof(GroupBody))]
+[JsonSerializable(typeof(GroupChangeBody))]
+[JsonSerializable(typeof(GroupMembersBody))]
+[JsonSerializable(typeof(GroupRoleBody))]
+[JsonSerializable(typeof(InviteBody))]
 [JsonSerializable(typeof(Problem))]
 internal sealed partial class RestJson : JsonSerializerContext;

@@ -63,6 +63,12 @@ public readonly record struct ConversationId(Guid Value)
     /// <summary>The namespace of one-to-one conversations. Part of the protocol: clients may derive ids with it.</summary>
     public static readonly Guid DirectNamespace = new("6f1c2f0a-5b0e-4c55-9d6e-0d6c1b8f7a21");
 
+    /// <summary>Whether it is a one-to-one's: those alone have version 5, a group's is random (version 4).</summary>
+    public bool IsDirect => Value.Version == 5;
+
+    /// <summary>A new group's.</summary>
+    public static ConversationId NewGroup() => new(Guid.NewGuid());
+
     /// <summary>The one-to-one conversation of two users: UUIDv5 (RFC 9562 section 5.5) over
     /// <see cref="DirectNamespace"/> and the two ids' sixteen bytes each, the smaller first. The order of the
     /// arguments does not matter.</summary>

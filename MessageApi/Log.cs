@@ -1,3 +1,5 @@
+using WhatsAspire.Contracts;
+
 namespace WhatsAspire.MessageApi;
 
 internal static partial class Log
@@ -10,4 +12,19 @@ internal static partial class Log
 
     [LoggerMessage(2002, LogLevel.Warning, "A logged-out device's connections could not be found; they end when their tokens are checked again")]
     public static partial void RevocationNotAnnounced(this ILogger logger, Exception exception);
+
+    [LoggerMessage(2003, LogLevel.Warning, "A group's receipt could not be told; the next one says it too")]
+    public static partial void GroupReceiptNotTold(this ILogger logger, Exception exception);
+
+    [LoggerMessage(2010, LogLevel.Warning, "Changes of the group {Group} could not be put into its log, and are tried again")]
+    public static partial void GroupNotLogged(this ILogger logger, ConversationId group, Exception exception);
+
+    [LoggerMessage(2011, LogLevel.Warning, "Groups whose logs lack changes could not be looked for")]
+    public static partial void GroupsNotSwept(this ILogger logger, Exception exception);
+
+    [LoggerMessage(2012, LogLevel.Information, "{Changes} changes of {Groups} groups were put into their logs late")]
+    public static partial void GroupsSwept(this ILogger logger, int changes, int groups);
+
+    [LoggerMessage(2020, LogLevel.Warning, "The queue did not take {Entries} entries of a large group, which go from the sender's edge: {Reason}")]
+    public static partial void FanoutFellBack(this ILogger logger, int entries, string reason);
 }

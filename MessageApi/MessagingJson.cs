@@ -23,6 +23,9 @@ internal sealed record ReadRequest(long? Seq);
 /// <summary>What holds after it.</summary>
 internal sealed record ReadResponse(long ReadSeq, long UnreadCount);
 
+/// <summary>The body of <c>PATCH /conversations/{id}</c>: what is absent stays as it is.</summary>
+internal sealed record ConversationSettingsRequest(string? MutedUntil, bool? Archived, bool? Pinned);
+
 /// <summary>The body of <c>POST /messages/{id}/status</c>: <c>delivered</c> or <c>read</c>.</summary>
 internal sealed record StatusRequest(string? Status);
 
@@ -46,6 +49,8 @@ internal sealed record RecipientResponse(UserId UserId, DateTimeOffset? Delivere
 [JsonSerializable(typeof(ConversationsResponse))]
 [JsonSerializable(typeof(MessagesResponse))]
 [JsonSerializable(typeof(ReadRequest))]
+[JsonSerializable(typeof(ConversationSettingsRequest))]
+[JsonSerializable(typeof(ConversationFrame))]
 [JsonSerializable(typeof(ReadResponse))]
 [JsonSerializable(typeof(StatusRequest))]
 [JsonSerializable(typeof(StatusResponse))]

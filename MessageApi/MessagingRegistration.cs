@@ -2,6 +2,8 @@ using Microsoft.AspNetCore.HttpOverrides;
 using WhatsAspire.Contracts;
 using WhatsAspire.MessageApi.Conversations;
 using WhatsAspire.MessageApi.Exchange;
+using WhatsAspire.MessageApi.Fanout;
+using WhatsAspire.MessageApi.Groups;
 using WhatsAspire.MessageApi.Messages;
 using WhatsAspire.MessageApi.Push;
 using WhatsAspire.MessageApi.Receipts;
@@ -9,7 +11,7 @@ using WhatsAspire.MessageApi.Users;
 
 namespace WhatsAspire.MessageApi;
 
-/// <summary>Conversations, messages, receipts and pushes as a part of the application.</summary>
+/// <summary>Conversations, groups, messages, receipts and pushes as a part of the application.</summary>
 internal static class MessagingRegistration
 {
     public static IHostApplicationBuilder AddMessaging(this IHostApplicationBuilder builder)
@@ -18,8 +20,10 @@ internal static class MessagingRegistration
         services.AddSingleton<MessageIdGenerator>();
         services.AddSingleton<ApiMetrics>();
         services.AddSingleton<ConversationAccess>();
+        services.AddSingleton<Summaries>();
         services.AddSingleton<SendQueue>();
         services.AddSingleton<MessageService>();
+        services.AddSingleton<GroupReceipts>();
         services.AddSingleton<ReceiptService>();
         services.AddSingleton<ReceiptDelivery>();
         services.AddSingleton<ConversationService>();
@@ -34,6 +38,8 @@ internal static class MessagingRegistration
         });
         services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = null);
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, MessagingJson.Default));
+        builder.AddGroups();
+        builder.AddFanout();
         builder.AddPush();
         return builder;
     }
@@ -42,7 +48,9 @@ internal static class MessagingRegistration
     {
         app.MapMessages();
         app.MapConversations();
+        app.MapGroupEndpoints();
         app.MapGrpcService<MessagingGrpcService>();
+        app.MapFanout();
         app.MapPush();
         return app;
     }

@@ -63,7 +63,8 @@ internal sealed class PushHandler(
         }
 
         var state = await GetAsync(push, cancellationToken);
-        if (state.Summary is null) return Looked("no_member");
+        if (state.Summary is null || state.Summary.Left) return Looked("no_member");
+        if (state.Summary.MutedUntilMs > time.GetUtcNow().ToUnixTimeMilliseconds()) return Looked("muted");
         if (state.Seq == 0) return Looked("read");
         if (state.Summary.DeliveredSeq >= state.Seq) return Looked("delivered");
         var targets = Targets(push, state, target => target.PushedSeq < state.Seq);
@@ -186,11 +187,13 @@ internal sealed class PushHandler(
         Conversation = conversation,
         Seq = state.Seq,
         Message = state.MessageId.ToMessageId(),
-        Title = target.HidesContent ? options.Value.HiddenTitle : state.SenderName,
-        Body = target.HidesContent ? options.Value.HiddenBody : state.Text,
+        Title = target.HidesContent ? options.Value.HiddenTitle : IsGroup(state) ? state.Summary.Name : state.SenderName,
+        Body = target.HidesContent ? options.Value.HiddenBody : IsGroup(state) ? $"{state.SenderName}: {state.Text}" : state.Text,
         Badge = state.Badge,
         ExpiresAt = time.GetUtcNow() + options.Value.Expiry,
     };
+
+    private static bool IsGroup(GetPushReply state) => state.Summary.Name.Length > 0;
 
     private PushNotification Silent(ConversationId conversation, PushTarget target, GetPushReply state) => new()
     {

@@ -9,13 +9,14 @@ namespace WhatsAspire.ServiceDefaults;
 public static class ServiceDefaultsExtensions
 {
     /// <summary>
-    /// Adds telemetry, health checks, service discovery, the shutdown rules, and <see cref="TimeProvider"/>.
+    /// Adds the settings file, telemetry, health checks, service discovery, the shutdown rules, and <see cref="TimeProvider"/>.
     /// Call it first in every Program.cs.
     /// </summary>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
         builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.AddSettingsFile();
         builder.AddTelemetry();
         builder.AddHealth();
         builder.AddServiceDiscoveryDefaults();

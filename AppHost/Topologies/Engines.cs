@@ -25,8 +25,8 @@ internal sealed record Engines(params IReadOnlyList<Engine> All)
     /// <summary>Gives an edge its engines, and lets it start once they answer.</summary>
     public void UseInEdge(IResourceBuilder<ProjectResource> edge) => Use(edge, [ResourceNames.Redis, ResourceNames.Kafka]);
 
-    /// <summary>Gives a PushWorker its engines, and lets it start once they answer.</summary>
-    public void UseInPushWorker(IResourceBuilder<ProjectResource> worker) => Use(worker, [ResourceNames.Redis, ResourceNames.Kafka]);
+    /// <summary>Gives a FanoutWorker or PushWorker its engines, and lets it start once they answer.</summary>
+    public void UseInWorker(IResourceBuilder<ProjectResource> worker) => Use(worker, [ResourceNames.Redis, ResourceNames.Kafka]);
 
     /// <summary>Gives MessageApi its engines, and lets it start once they answer.</summary>
     public void UseInMessageApi(IResourceBuilder<ProjectResource> messageApi)

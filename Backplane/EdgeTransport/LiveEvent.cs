@@ -39,6 +39,9 @@ public sealed record LiveEvent
     /// Known to the process that routes it alone.</summary>
     public UserId? PushesFrom { get; init; }
 
+    /// <summary>No activity mark was raised for it: it does not count as received either.</summary>
+    public bool Uncounted { get; init; }
+
     /// <summary>W3C traceparent, or null.</summary>
     public string? TraceParent { get; init; }
 
@@ -56,6 +59,7 @@ public sealed record LiveEvent
             ReadSeq = ReadSeq,
             Kind = Kind,
             TraceParent = TraceParent ?? "",
+            Uncounted = Uncounted,
         };
         foreach (var user in users) delivery.UserIds.Add(user.ToBytes());
         if (Except is { } except) delivery.ExceptConnectionId = except.ToBytes();
@@ -83,6 +87,7 @@ public sealed record LiveEvent
             CloseConnection = delivery.CloseConnectionId.IsEmpty ? null : delivery.CloseConnectionId.ToConnectionId(),
             CloseDevice = delivery.CloseDeviceId.IsEmpty ? null : delivery.CloseDeviceId.ToDeviceId(),
             TraceParent = delivery.TraceParent.Length == 0 ? null : delivery.TraceParent,
+            Uncounted = delivery.Uncounted,
         };
     }
 }

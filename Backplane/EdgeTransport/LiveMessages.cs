@@ -11,7 +11,8 @@ public static class LiveMessages
     /// <summary>Whether a message moved its sender's read position over messages of others: then they get a receipt.</summary>
     public static bool ReadsOthers(long senderReadBefore, long seq) => senderReadBefore < seq - 1;
 
-    /// <summary>A stored message goes to its recipients and to the sender's other devices. Where it moved the sender's
+    /// <summary>A stored message goes to its recipients and to the sender's other devices, unless the queue brings it to all of
+    /// them. Where it moved the sender's
     /// read position over messages of others, they get the receipt.</summary>
     /// <param name="live">Where events go.</param>
     /// <param name="sender">Who sent it.</param>
@@ -29,20 +30,22 @@ public static class LiveMessages
         var users = new UserId[sent.Recipients.Count + 1];
         for (var i = 0; i < sent.Recipients.Count; i++) users[i] = sent.Recipients[i].ToUserId();
         users[^1] = sender;
-        live.TryRoute(new()
-        {
-            Users = users,
-            Kind = DeliveryKind.Message,
-            Frame = FrameWriter.Message(entry, text),
-            Conversation = conversation,
-            Seq = entry.Seq,
-            Except = except,
-            PushesFrom = entry.Kind == EntryKind.Text ? sender : null,
-            TraceParent = traceParent,
-        });
+        if (!sent.FannedOut)
+            live.TryRoute(new()
+            {
+                Users = users,
+                Kind = DeliveryKind.Message,
+                Frame = FrameWriter.Message(entry, text),
+                Conversation = conversation,
+                Seq = entry.Seq,
+                Except = except,
+                PushesFrom = entry.Kind == EntryKind.Text ? sender : null,
+                TraceParent = traceParent,
+            });
         if (!ReadsOthers(sent.SenderReadBefore, entry.Seq)) return;
         live.Read(sender, conversation, entry.Seq);
-        if (users.Length == 1) return;
+        // In a group they get one when the slowest has read it, from the message API.
+        if (users.Length == 1 || sent.Kind == ConversationKind.Group) return;
         live.TryRoute(new()
         {
             Users = users[..^1],

@@ -38,6 +38,27 @@ public sealed class PushOutbox(
     public void AddMessage(UserId user, ConversationId conversation, long seq, string? traceParent = null) =>
         Add(new(user, conversation, false), new(seq, traceParent));
 
+    /// <summary>A message came for users who are connected nowhere; completes when that is durable. For a caller that is asked
+    /// again when it fails, which then says it again: handling it twice is harmless.</summary>
+    /// <param name="users">Whom to tell. Distinct.</param>
+    /// <param name="conversation">Of the message.</param>
+    /// <param name="seq">Of the message.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="QueueUnavailableException">Of some it may be durable, of some not.</exception>
+    public async Task AddMessageDurablyAsync(
+        IReadOnlyList<UserId> users, ConversationId conversation, long seq, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(users);
+        if (queue is null)
+        {
+            metrics.Dropped(users.Count, "no_queue");
+            return;
+        }
+
+        foreach (var chunk in users.Chunk(Together))
+            await Task.WhenAll(chunk.Select(user => PublishAsync(new(user, conversation, false), new(seq, null), cancellationToken)));
+    }
+
     /// <summary>A user read up to here on some device: what the others show may have to go. Does not wait.</summary>
     public void AddRead(UserId user, ConversationId conversation, long seq) => Add(new(user, conversation, true), new(seq, null));
 

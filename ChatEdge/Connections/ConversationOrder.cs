@@ -8,7 +8,10 @@ namespace WhatsAspire.ChatEdge.Connections;
 /// concurrent use.</summary>
 internal sealed class ConversationOrder(int capacity)
 {
-    private readonly Dictionary<ConversationId, (long Seq, long Acked)> _passed = [];
+    // Own sends that are ahead of what came; more than this and a message before its turn is just passed on.
+    private const int SentRemembered = 64;
+    private readonly Dictionary<ConversationId, (long Seq, long Acked, long Known)> _passed = [];
+    private Dictionary<ConversationId, SortedSet<long>>? _sent;
     private readonly LinkedList<ConversationId> _recent = [];
     private Dictionary<ConversationId, (long After, long Target)>? _missed;
     private Dictionary<ConversationId, (long Delivered, long Read)>? _receipts;
@@ -28,18 +31,55 @@ internal sealed class ConversationOrder(int capacity)
                 var oldest = _recent.First!.Value;
                 _recent.RemoveFirst();
                 _passed.Remove(oldest);
+                _sent?.Remove(oldest);
             }
 
             _recent.AddLast(conversation);
         }
 
-        _passed[conversation] = (seq, last.Acked);
+        _passed[conversation] = (seq, last.Acked, Absorb(conversation, Math.Max(seq, last.Known)));
+    }
+
+    /// <summary>The client has this entry: it is its own.</summary>
+    public void Sent(ConversationId conversation, long seq)
+    {
+        if (!_passed.TryGetValue(conversation, out var last) || seq <= last.Known) return;
+        if (seq == last.Known + 1)
+        {
+            _passed[conversation] = last with { Known = Absorb(conversation, seq) };
+            return;
+        }
+
+        _sent ??= [];
+        if (!_sent.TryGetValue(conversation, out var sent)) _sent[conversation] = sent = [];
+        if (sent.Count < SentRemembered) sent.Add(seq);
+    }
+
+    /// <summary>Whether something between what the client has and this is not here yet. Unknown, and false, before anything
+    /// of the conversation went out.</summary>
+    public bool IsEarly(ConversationId conversation, long seq) => _passed.TryGetValue(conversation, out var last) && seq > last.Known + 1;
+
+    /// <summary>Up to where the client has everything since the first that went out; 0 before that.</summary>
+    public long Known(ConversationId conversation) => _passed.TryGetValue(conversation, out var last) ? last.Known : 0;
+
+    /// <returns>Up to where the client has everything since the first that went out.</returns>
+    private long Absorb(ConversationId conversation, long known)
+    {
+        if (_sent is null || !_sent.TryGetValue(conversation, out var sent)) return known;
+        while (sent.Count > 0 && sent.Min <= known + 1)
+        {
+            known = Math.Max(known, sent.Min);
+            sent.Remove(sent.Min);
+        }
+
+        if (sent.Count == 0) _sent.Remove(conversation);
+        return known;
     }
 
     /// <summary>The client says that it holds everything up to here.</summary>
     public void Acked(ConversationId conversation, long seq)
     {
-        if (_passed.TryGetValue(conversation, out var last) && seq > last.Acked) _passed[conversation] = (last.Seq, seq);
+        if (_passed.TryGetValue(conversation, out var last) && seq > last.Acked) _passed[conversation] = last with { Acked = seq };
     }
 
     /// <summary>The conversations in which something went out, or was to go out, that the client has not acked, with the newest
@@ -52,13 +92,16 @@ internal sealed class ConversationOrder(int capacity)
     }
 
     /// <summary>Takes note of a receipt that is about to go out.</summary>
-    /// <returns>False when it says no more than an earlier one did: it was overtaken, and would take a tick back.</returns>
-    public bool Rises(ConversationId conversation, long delivered, long read)
+    /// <returns>What it has to say: the greater of each position and of what was shown, since those of a group come from several
+    /// processes, of which one may have seen more of the one position and another more of the other. Null when that is nothing
+    /// new: it was overtaken, and would take a tick back.</returns>
+    public (long Delivered, long Read)? Rises(ConversationId conversation, long delivered, long read)
     {
         _receipts ??= [];
         if (_receipts.TryGetValue(conversation, out var shown))
         {
-            if (delivered <= shown.Delivered && read <= shown.Read) return false;
+            if (delivered <= shown.Delivered && read <= shown.Read) return null;
+            (delivered, read) = (Math.Max(delivered, shown.Delivered), Math.Max(read, shown.Read));
         }
         else if (_receipts.Count >= capacity)
         {
@@ -67,7 +110,7 @@ internal sealed class ConversationOrder(int capacity)
         }
 
         _receipts[conversation] = (delivered, read);
-        return true;
+        return (delivered, read);
     }
 
     /// <summary>The last seq that went out, or null when none is remembered.</summary>

@@ -143,7 +143,7 @@ internal sealed partial class EdgeConnection
             return Refuse(fault, frame.ErrorRef);
 
         var user = _identity!.User;
-        var send = new Send { SenderId = user.ToBytes(), ClientMessageId = frame.ClientMessageId, Text = frame.Text };
+        var send = new Send { SenderId = user.ToBytes(), ClientMessageId = frame.ClientMessageId, Text = frame.Text, ConnectionId = Id.ToBytes() };
         if (frame.ToUser is { } to) send.ToUserId = to.ToBytes();
         if (frame.Conversation is { } conversation) send.ConversationId = conversation.ToBytes();
         if (frame.ReplyTo is { } reply) send.ReplyTo = reply.ToBytes();
@@ -198,7 +198,9 @@ internal sealed partial class EdgeConnection
         var user = _identity!.User;
         if (frame.Ref is null)
         {
-            foreach (var (conversation, seq) in positions) _services.Acks.Add(user, conversation, seq, this);
+            foreach (var (conversation, seq) in positions)
+                if (conversation.IsDirect) _services.Acks.Add(user, conversation, seq, this);
+                else _services.Groups.TryAdd(this, user, conversation, seq, 0, answer: null);
             return default;
         }
 
@@ -215,10 +217,29 @@ internal sealed partial class EdgeConnection
         if (frame.Seq is not >= 0) return Refuse(Error.Invalid("'seq' must be a number of at least 0"), frame.ErrorRef);
         lock (_gate) _order?.Acked(conversation, frame.Seq.Value);
         var user = _identity!.User;
+        if (!conversation.IsDirect) return ReadGroup(user, conversation, frame.Seq.Value, frame.Ref);
         var advance = new Advance { UserId = user.ToBytes(), AnswerHeld = true };
         advance.Positions.Add(new Position { ConversationId = conversation.ToBytes(), ReadSeq = frame.Seq.Value });
         Interlocked.Increment(ref _sending);
         return Submit(new PendingAdvance(this, user, frame.Ref, advance, isRead: true));
+    }
+
+    private ValueTask ReadGroup(UserId user, ConversationId conversation, long seq, string? reference)
+    {
+        Interlocked.Increment(ref _sending);
+        if (!_services.Groups.TryAdd(this, user, conversation, 0, seq, new PendingRead(this, reference)))
+        {
+            SendEnded();
+            return Refuse(Error.Unavailable("too many positions wait; say it again in a moment"), reference);
+        }
+
+        return Volatile.Read(ref _sending) < _services.Options.SendWindow ? AfterReply() : WaitAsync();
+
+        async ValueTask WaitAsync()
+        {
+            await WindowAsync();
+            await AfterReply();
+        }
     }
 
     private ValueTask Pull(in ClientFrame frame)
@@ -252,6 +273,19 @@ internal sealed partial class EdgeConnection
     }
 
     private DateTime Deadline() => _services.Time.GetUtcNow().UtcDateTime + _services.Options.OperationTimeout;
+
+    // What waits for it may go on.
+    private void NoteSent(ConversationId conversation, long seq)
+    {
+        bool missed;
+        lock (_gate)
+        {
+            _order?.Sent(conversation, seq);
+            missed = PassNext(conversation);
+        }
+
+        if (missed) FellBehind();
+    }
 
     private void NoteTrace(LiveEvent live)
     {
@@ -288,6 +322,7 @@ internal sealed partial class EdgeConnection
 
             var entry = sent.Entry;
             connection._channel.Send(FrameWriter.Sent(entry, sent.Duplicate, reference));
+            connection.NoteSent(entry.ConversationId.ToConversationId(), entry.Seq);
             var services = connection._services;
             var text = sent.Duplicate ? entry.Text : send.Text;
             LiveMessages.Route(services.Live, user, sent, text.Span, connection.Id, activity?.Id);
@@ -302,6 +337,22 @@ internal sealed partial class EdgeConnection
             connection._channel.Send(FrameWriter.Error(error, reference ?? send.ClientMessageId));
             activity?.SetStatus(ActivityStatusCode.Error, error.Code.Word());
             activity?.Dispose();
+            connection.SendEnded();
+        }
+    }
+
+    /// <summary>The answer to a <c>read</c> in a group.</summary>
+    private sealed class PendingRead(EdgeConnection connection, string? reference) : IPositionAnswer
+    {
+        public void Complete(Advanced advanced)
+        {
+            if (reference is not null || !advanced.Moved) connection._channel.Send(FrameWriter.Conversation(advanced.Summary, reference));
+            connection.SendEnded();
+        }
+
+        public void Fail(Error error)
+        {
+            connection._channel.Send(FrameWriter.Error(error, reference));
             connection.SendEnded();
         }
     }

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using WhatsAspire.Backplane.EdgeTransport;
+using WhatsAspire.ChatEdge.Routing;
 using WhatsAspire.Contracts;
 using WhatsAspire.Contracts.Edge.V1;
 using WhatsAspire.Contracts.Frames;
@@ -8,7 +9,7 @@ using WhatsAspire.ServiceDefaults;
 namespace WhatsAspire.ChatEdge.Connections;
 
 /// <summary>One client connection from the handshake to the end.</summary>
-internal sealed partial class EdgeConnection : IWebSocketReceiver
+internal sealed partial class EdgeConnection : IWebSocketReceiver, IPositionSource
 {
     private readonly ConnectionServices _services;
     private readonly EdgeConnections _owner;
@@ -17,6 +18,7 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
     private string? _token;
     private AccessIdentity? _identity;
     private ConversationOrder? _order;
+    private EarlyMessages? _early;
     private TaskCompletionSource? _windowOpens;
     private readonly long _opened;
     private long _alive;
@@ -152,6 +154,7 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
         {
             if (_order is null) return;
             foreach (var (conversation, seq) in _order.Unacked()) _services.Push.AddMessage(user, conversation, seq);
+            foreach (var (conversation, seq) in _early?.Newest ?? []) _services.Push.AddMessage(user, conversation, seq);
         }
     }
 
@@ -185,12 +188,16 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
     {
         lock (_gate)
         {
-            if (!Order.Rises(live.Conversation, live.DeliveredSeq, live.ReadSeq) || _channel.TrySend(live.Frame)) return;
+            if (Order.Rises(live.Conversation, live.DeliveredSeq, live.ReadSeq) is not { } shown) return;
+            if (_channel.TrySend(shown == (live.DeliveredSeq, live.ReadSeq) || live.Conversation.IsDirect ? live.Frame : Receipt(live, shown))) return;
             Order.MissedOther();
         }
 
         FellBehind();
     }
+
+    private byte[] Receipt(LiveEvent live, (long Delivered, long Read) shown) => FrameWriter.Receipt(
+        live.Conversation.ToBytes().Span, null, shown.Delivered, shown.Read, _services.Time.GetUtcNow().ToUnixTimeMilliseconds());
 
     private void DeliverMessage(LiveEvent live)
     {
@@ -198,12 +205,53 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver
         lock (_gate)
         {
             if (Order.IsLate(live.Conversation, live.Seq)) return;
-            missed = Order.IsBehind || !_channel.TrySend(live.Frame);
-            if (missed) Order.Missed(live.Conversation, live.Seq);
-            else Order.Passed(live.Conversation, live.Seq);
+            if (MayWait(live)) return;
+            missed = Pass(live) | PassNext(live.Conversation);
         }
 
         if (missed) FellBehind();
-        else NoteTrace(live);
+    }
+
+    /// <summary>What waited for something that has not come goes out: the client sees the jump.</summary>
+    public void EndWait(ConversationId conversation, long seq)
+    {
+        var missed = false;
+        lock (_gate)
+        {
+            if (_ended) return;
+            while (_early?.Take(conversation, seq) is { } next)
+                if (!Order.IsLate(conversation, next.Seq)) missed |= Pass(next);
+            missed |= PassNext(conversation);
+        }
+
+        if (missed) FellBehind();
+    }
+
+    /// <summary>A message before its turn waits a moment, if there is room. While catching up nothing does: the log has the order.</summary>
+    private bool MayWait(LiveEvent live) =>
+        _services.Gaps.IsOn && !Order.IsBehind && Order.IsEarly(live.Conversation, live.Seq)
+        && (_early ??= new()).TryAdd(live) && _services.Gaps.TryAdd(this, live.Conversation, live.Seq);
+
+    /// <summary>Those whose turn has come.</summary>
+    private bool PassNext(ConversationId conversation)
+    {
+        var missed = false;
+        while (_early?.Take(conversation, Order.Known(conversation) + 1) is { } next)
+            if (!Order.IsLate(conversation, next.Seq)) missed |= Pass(next);
+        return missed;
+    }
+
+    /// <returns>Whether the connection had no room for it.</returns>
+    private bool Pass(LiveEvent live)
+    {
+        if (Order.IsBehind || !_channel.TrySend(live.Frame))
+        {
+            Order.Missed(live.Conversation, live.Seq);
+            return true;
+        }
+
+        Order.Passed(live.Conversation, live.Seq);
+        NoteTrace(live);
+        return false;
     }
 }

@@ -60,7 +60,7 @@ internal sealed class EdgeConnections(
     public bool Deliver(UserId user, LiveEvent live)
     {
         if (!_users.TryGetValue(user, out var connections)) return false;
-        if (live.Kind is DeliveryKind.Message or DeliveryKind.Receipt) connections.CountReceived();
+        if (live is { Uncounted: false, Kind: DeliveryKind.Message or DeliveryKind.Receipt }) connections.CountReceived();
         foreach (var connection in connections.All)
             if (connection.Id != live.Except) connection.Deliver(live);
         return true;

@@ -206,6 +206,7 @@ internal sealed class MessageApiLink(
             Operation.KindOneofCase.Send when operation.Send.ToUserId.IsEmpty => operation.Send.ConversationId.ToConversationId().Value,
             Operation.KindOneofCase.Send => ConversationId.Direct(operation.Send.SenderId.ToUserId(), operation.Send.ToUserId.ToUserId()).Value,
             Operation.KindOneofCase.Advance when operation.Advance.Positions.Count == 1 => operation.Advance.Positions[0].ConversationId.ToConversationId().Value,
+            Operation.KindOneofCase.AdvanceMembers => operation.AdvanceMembers.ConversationId.ToConversationId().Value,
             Operation.KindOneofCase.Advance => operation.Advance.UserId.ToUserId().Value,
             _ => default,
         };

@@ -8,6 +8,7 @@ namespace WhatsAspire.Contracts.Events;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     Converters = [typeof(WireTimeConverter)])]
+[JsonSerializable(typeof(FanoutEvent))]
 [JsonSerializable(typeof(PushEvent))]
 [JsonSerializable(typeof(RedeliveryEvent))]
 public sealed partial class EventJson : JsonSerializerContext;

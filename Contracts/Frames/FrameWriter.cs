@@ -132,6 +132,8 @@ public static class FrameWriter
             Kind = summary.Kind == ConversationKind.Group ? "group" : "direct",
             UserId = summary.OtherUserId.IsEmpty ? null : summary.OtherUserId.ToUserId(),
             Name = summary.Name.Length == 0 ? null : summary.Name,
+            MemberCount = summary.Kind == ConversationKind.Group ? summary.MemberCount : null,
+            Left = summary.Left,
             HeadSeq = summary.HeadSeq,
             ReadSeq = summary.ReadSeq,
             DeliveredSeq = summary.DeliveredSeq,
@@ -140,6 +142,9 @@ public static class FrameWriter
             Preview = summary.Preview.Length == 0 ? null : summary.Preview,
             LastMessageAt = DateTimeOffset.FromUnixTimeMilliseconds(summary.LastMessageAtMs),
             Others = new(summary.OthersDeliveredSeq, summary.OthersReadSeq),
+            MutedUntil = summary.MutedUntilMs == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(summary.MutedUntilMs),
+            Archived = summary.Archived,
+            Pinned = summary.Pinned,
         };
     }
 
@@ -161,6 +166,7 @@ public static class FrameWriter
             EditedAt = entry.EditedAtMs == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(entry.EditedAtMs),
             Deleted = entry.Deleted,
             Target = entry.TargetId.IsEmpty ? null : new(entry.TargetId.ToMessageId(), entry.TargetSeq),
+            Change = HasChange(entry) ? JsonSerializer.Deserialize(entry.Text.Span, WireJson.Default.GroupChange) : null,
         };
     }
 
@@ -185,6 +191,8 @@ public static class FrameWriter
         _ => "system",
     };
 
+    private static bool HasChange(Entry entry) => entry is { Kind: EntryKind.System, Text.IsEmpty: false };
+
     private static bool HasText(Entry entry) => entry.Kind == EntryKind.Text && !entry.Deleted;
 
     private static void WriteMessage(Utf8JsonWriter writer, Entry entry, ReadOnlySpan<byte> text)
@@ -208,6 +216,13 @@ public static class FrameWriter
             WriteId(writer, "message_id"u8, entry.TargetId.Span);
             writer.WriteNumber("seq"u8, entry.TargetSeq);
             writer.WriteEndObject();
+        }
+
+        // Written by this system in the form of the frame, and checked then.
+        if (HasChange(entry))
+        {
+            writer.WritePropertyName("change"u8);
+            writer.WriteRawValue(entry.Text.Span, skipInputValidation: true);
         }
 
         writer.WriteEndObject();

@@ -34,6 +34,9 @@ public sealed record MessageFrame
 
     /// <summary>Of kind <c>delete</c>: the message that it deletes.</summary>
     public MessageTarget? Target { get; init; }
+
+    /// <summary>Of kind <c>system</c>: what changed in the group.</summary>
+    public GroupChange? Change { get; init; }
 }
 
 /// <summary>The entry that another entry is about.</summary>
@@ -57,9 +60,17 @@ public sealed record ConversationFrame
     /// <summary>The other one, in a direct conversation.</summary>
     public UserId? UserId { get; init; }
 
+    /// <summary>Of a group.</summary>
     public string? Name { get; init; }
 
-    /// <summary>The newest entry's seq.</summary>
+    /// <summary>Of a group: how many are in it.</summary>
+    public int? MemberCount { get; init; }
+
+    /// <summary>Of a group: this user is no member any more. He keeps what he saw.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Left { get; init; }
+
+    /// <summary>The newest entry's seq that this user may see.</summary>
     public required long HeadSeq { get; init; }
 
     public required long ReadSeq { get; init; }
@@ -74,11 +85,15 @@ public sealed record ConversationFrame
     public string? Preview { get; init; }
     public required DateTimeOffset LastMessageAt { get; init; }
     public required OthersPositions Others { get; init; }
+
+    /// <summary>This user is not pushed to for it until then; absent where he never muted it.</summary>
+    public DateTimeOffset? MutedUntil { get; init; }
+
     public bool Archived { get; init; }
     public bool Pinned { get; init; }
 }
 
-/// <summary>The lowest watermarks among the other members.</summary>
+/// <summary>The lowest watermarks among the other members; in a group among all.</summary>
 public sealed record OthersPositions(long DeliveredSeq, long ReadSeq);
 
 /// <summary>The first frame from the edge.</summary>
@@ -138,7 +153,7 @@ public sealed record PageFrame
     public required long HeadSeq { get; init; }
 }
 
-/// <summary>Watermarks of the others moved.</summary>
+/// <summary>Watermarks of the others moved. In a group, the lowest of all: without a user.</summary>
 public sealed record ReceiptFrame
 {
     public string Type { get; init; } = "receipt";

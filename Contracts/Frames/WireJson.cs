@@ -19,6 +19,7 @@ namespace WhatsAspire.Contracts.Frames;
 [JsonSerializable(typeof(SyncedFrame))]
 [JsonSerializable(typeof(SentFrame))]
 [JsonSerializable(typeof(MessageFrame))]
+[JsonSerializable(typeof(GroupChange))]
 [JsonSerializable(typeof(PageFrame))]
 [JsonSerializable(typeof(ReceiptFrame))]
 [JsonSerializable(typeof(AckedFrame))]

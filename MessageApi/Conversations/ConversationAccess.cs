@@ -1,13 +1,14 @@
 using Microsoft.Extensions.Caching.Memory;
 using WhatsAspire.Contracts;
 using WhatsAspire.MessageApi.Directory;
+using WhatsAspire.MessageApi.Groups;
 using WhatsAspire.MessageApi.Storage;
 
 namespace WhatsAspire.MessageApi.Conversations;
 
 /// <summary>Who may do what in which conversation. What never changes is remembered in a bounded cache; what may
-/// change, such as a block, for a second at most.</summary>
-internal sealed class ConversationAccess(IMessageStore store, IDirectory directory) : IDisposable
+/// change, such as a block or who is in a group, for a second at most.</summary>
+internal sealed class ConversationAccess(IMessageStore store, IDirectory directory, IGroupMembers groups) : IDisposable
 {
     private const int CacheEntries = 200_000;
     private static readonly TimeSpan BlockLifetime = TimeSpan.FromSeconds(1);
@@ -18,9 +19,12 @@ internal sealed class ConversationAccess(IMessageStore store, IDirectory directo
 
     public void Dispose() => _cache.Dispose();
 
-    /// <summary>The conversation, if the user is in it.</summary>
-    public async ValueTask<ConversationShape?> FindAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken)
+    /// <summary>The conversation, if the user is in it. What he may read of it is another matter: who has left a group keeps what
+    /// he saw, see <see cref="MemberState.Sees"/>.</summary>
+    public async ValueTask<ConversationNow?> FindAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken)
     {
+        if (!conversation.IsDirect)
+            return await groups.FindAsync(conversation, cancellationToken) is { } group && group.Has(user) ? ConversationNow.Of(group) : null;
         if (!_cache.TryGetValue(conversation, out ConversationShape? shape))
         {
             shape = (await store.GetConversationAsync(conversation, cancellationToken))?.Shape;
@@ -28,30 +32,42 @@ internal sealed class ConversationAccess(IMessageStore store, IDirectory directo
             Remember(conversation, shape, ExistenceLifetime);
         }
 
-        return shape!.Members.Contains(user) ? shape : null;
+        return shape!.Members.Contains(user) ? ConversationNow.Direct(shape) : null;
     }
 
-    /// <summary>The conversation into which the user may write.</summary>
-    public async ValueTask<Outcome<ConversationShape>> MayWriteAsync(
+    /// <summary>The conversation into which the user may write. Blocks are between two: they don't matter in groups. A group that
+    /// he is not in, or no more, answers as one that does not exist.</summary>
+    public async ValueTask<Outcome<ConversationNow>> MayWriteAsync(
         UserId sender, UserId? to, ConversationId? conversation, CancellationToken cancellationToken)
     {
-        ConversationShape shape;
+        ConversationNow place;
         if (to is { } recipient)
         {
             if (recipient != sender && !await ExistsAsync(recipient, cancellationToken)) return Error.NotFound("user");
-            shape = ConversationShape.Direct(sender, recipient);
+            place = ConversationNow.Direct(ConversationShape.Direct(sender, recipient));
         }
         else
         {
             var found = await FindAsync(conversation.GetValueOrDefault(), sender, cancellationToken);
             if (found is null) return Error.NotFound("conversation");
-            shape = found;
+            place = found;
         }
 
-        foreach (var member in shape.Members)
+        if (place.Group is { } group)
+            return group.MaySend(sender) ? place : new Error(ErrorCode.Forbidden, "only admins may send to this group");
+        foreach (var member in place.Members)
             if (member != sender && await IsBlockedAsync(member, sender, cancellationToken))
                 return new Error(ErrorCode.Blocked, "the recipient has blocked you");
-        return shape;
+        return place;
+    }
+
+    /// <summary>The members of a conversation, whoever asks: for a send that was allowed once. None where it is gone.</summary>
+    public async ValueTask<ConversationNow> FindAsSentAsync(ConversationId conversation, UserId sender, CancellationToken cancellationToken)
+    {
+        if (conversation.IsDirect)
+            return await FindAsync(conversation, sender, cancellationToken) ?? new(new(conversation, ConversationKind.Direct, []), []);
+        return await groups.FindAsync(conversation, cancellationToken) is { } group
+            ? ConversationNow.Of(group) : new(ConversationShape.Group(conversation), []);
     }
 
     private async ValueTask<bool> ExistsAsync(UserId user, CancellationToken cancellationToken)

@@ -4,6 +4,7 @@ using WhatsAspire.Contracts;
 using WhatsAspire.Contracts.Frames;
 using WhatsAspire.MessageApi.Messages;
 using WhatsAspire.MessageApi.Receipts;
+using WhatsAspire.MessageApi.Storage;
 using WhatsAspire.MessageApi.Users;
 using WhatsAspire.ServiceDefaults;
 
@@ -20,6 +21,7 @@ internal static class ConversationEndpoints
         group.MapGet("", ListAsync).WithSummary("The caller's conversations, newest first.");
         group.MapGet("/{conversation_id}/messages", GetMessagesAsync).WithSummary("History, newest first.");
         group.MapDelete("/{conversation_id}/messages", ClearAsync).WithSummary("Clears the chat for the caller alone.");
+        group.MapPatch("/{conversation_id}", SetAsync).WithSummary("Mutes, archives or pins a conversation for the caller alone.");
         group.MapPost("/{conversation_id}/read", ReadAsync).WithSummary("Marks everything up to a seq read.");
     }
 
@@ -82,6 +84,22 @@ internal static class ConversationEndpoints
         return TypedResults.NoContent();
     }
 
+    private static async Task<Results<Ok<ConversationFrame>, ProblemResult>> SetAsync(
+        string conversation_id, ConversationSettingsRequest request, AccessIdentity caller, ConversationService conversations,
+        MessageService messages, CancellationToken cancellationToken)
+    {
+        if (Check.Id("conversation_id", conversation_id, out var id) is { } refusal) return Problems.Problem(refusal);
+        var until = default(DateTimeOffset);
+        if (request.MutedUntil is not null && !TryTime(request.MutedUntil, out until))
+            return Problems.Problem(Error.Invalid("'muted_until' must be a time such as 2026-11-24T10:15:30.123Z; one that has passed ends the muting"));
+        MemberSettings settings = new(request.MutedUntil is null ? null : until, request.Archived, request.Pinned);
+        if (settings == new MemberSettings()) return Problems.Problem(Error.Invalid("one of 'muted_until', 'archived' and 'pinned' must be there"));
+        if (await conversations.SetAsync(new(id), caller.User, settings, cancellationToken) is not { } summary)
+            return Problems.Problem(Error.NotFound("conversation"));
+        await messages.TellOwnDevicesAsync(caller.User, new(id), cancellationToken);
+        return TypedResults.Ok(FrameWriter.ToFrame(summary) with { Type = null });
+    }
+
     private static async Task<Results<Ok<ReadResponse>, ProblemResult>> ReadAsync(
         string conversation_id, ReadRequest request, AccessIdentity caller, ReceiptDelivery receipts, CancellationToken cancellationToken)
     {
@@ -98,6 +116,14 @@ internal static class ConversationEndpoints
         limit = DefaultPage;
         return text is null
             || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit >= 1 && limit <= most);
+    }
+
+    // To the millisecond, as it is kept; what is before this epoch has passed as well as the epoch.
+    private static bool TryTime(string text, out DateTimeOffset time)
+    {
+        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time)) return false;
+        time = DateTimeOffset.FromUnixTimeMilliseconds(Math.Max(1, time.ToUnixTimeMilliseconds()));
+        return true;
     }
 
     private static bool TryNumber(string text, out long number) =>

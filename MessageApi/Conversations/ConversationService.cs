@@ -15,7 +15,7 @@ internal sealed record HistoryPage(IReadOnlyList<Entry> Entries, long? NextBefor
 internal sealed record ConversationPage(IReadOnlyList<Summary> Summaries, (long LastMessageAtMs, ConversationId Id)? Next);
 
 /// <summary>Conversations and their logs, as one of their members sees them.</summary>
-internal sealed class ConversationService(IMessageStore store, TimeProvider time)
+internal sealed class ConversationService(IMessageStore store, Summaries summaries, ReceiptService receipts, TimeProvider time)
 {
     // Clock skew between replicas and the time of a commit: what changed shortly before a cursor is given again.
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
@@ -25,17 +25,23 @@ internal sealed class ConversationService(IMessageStore store, TimeProvider time
         UserId user, (long LastMessageAtMs, ConversationId Id)? after, int limit, CancellationToken cancellationToken)
     {
         var views = await store.ListConversationsAsync(user, DateTimeOffset.MinValue, cancellationToken);
-        var page = new List<Summary>(limit);
+        var page = new List<ConversationView>(limit);
+        (long, ConversationId)? next = null;
         foreach (var view in views)
         {
             var at = view.LastMessageAt.ToUnixTimeMilliseconds();
             if (after is { } place && (at > place.LastMessageAtMs
                 || (at == place.LastMessageAtMs && view.Shape.Id.Value.CompareTo(place.Id.Value) <= 0))) continue;
-            if (page.Count == limit) return new(page, (page[^1].LastMessageAtMs, page[^1].ConversationId.ToConversationId()));
-            page.Add(view.ToWire(user));
+            if (page.Count == limit)
+            {
+                next = (page[^1].LastMessageAt.ToUnixTimeMilliseconds(), page[^1].Shape.Id);
+                break;
+            }
+
+            page.Add(view);
         }
 
-        return new(page, null);
+        return new(await summaries.ToWireAsync(page, user, cancellationToken), next);
     }
 
     /// <summary>What changed since a cursor of <see cref="Now"/>, or everything for 0.</summary>
@@ -43,7 +49,7 @@ internal sealed class ConversationService(IMessageStore store, TimeProvider time
     {
         var since = sinceMs == 0 ? DateTimeOffset.MinValue : DateTimeOffset.FromUnixTimeMilliseconds(sinceMs) - Overlap;
         var views = await store.ListConversationsAsync(user, since, cancellationToken);
-        return [.. views.Select(view => view.ToWire(user))];
+        return await summaries.ToWireAsync(views, user, cancellationToken);
     }
 
     /// <summary>A cursor: everything that changes from now on is found with it.</summary>
@@ -55,6 +61,7 @@ internal sealed class ConversationService(IMessageStore store, TimeProvider time
     {
         if (await store.GetMemberAsync(conversation, user, cancellationToken) is not { } member) return Error.NotFound("conversation");
         after = Math.Max(after, Math.Max(member.JoinSeq, member.ClearedSeq));
+        before = Math.Min(before, EndOf(member));
         var entries = await store.ReadAsync(conversation, after, before, limit + 1, newestFirst: true, cancellationToken);
         var page = await ToWireAsync(conversation, user, entries.Take(limit).ToList(), cancellationToken);
         return new HistoryPage(page, entries.Count > limit ? page[^1].Seq : null);
@@ -73,28 +80,48 @@ internal sealed class ConversationService(IMessageStore store, TimeProvider time
             return page;
         }
 
-        if (after > state.HeadSeq)
+        var head = HeadOf(state, member);
+        if (after > head)
         {
-            page.Fault = Error.Invalid($"'after' {after} is beyond the head of conversation {conversation}, which is {state.HeadSeq}").ToFault();
+            page.Fault = Error.Invalid($"'after' {after} is beyond the head of conversation {conversation}, which is {head}").ToFault();
             return page;
         }
 
         after = Math.Max(after, Math.Max(member.JoinSeq, member.ClearedSeq));
-        var entries = await store.ReadAsync(conversation, after, long.MaxValue, limit + 1, newestFirst: false, cancellationToken);
+        var entries = await store.ReadAsync(conversation, after, EndOf(member), limit + 1, newestFirst: false, cancellationToken);
         page.Entries.AddRange(await ToWireAsync(conversation, user, entries.Take(limit).ToList(), cancellationToken));
         page.More = entries.Count > limit;
-        page.HeadSeq = Math.Max(state.HeadSeq, entries.Count > 0 ? entries[^1].Seq : 0);
+        page.HeadSeq = Math.Max(head, entries.Count > 0 ? entries[^1].Seq : 0);
         return page;
     }
+
+    /// <summary>Changes how the user has the conversation in his list.</summary>
+    /// <returns>What he sees now; null when he is not a member.</returns>
+    public async Task<Summary?> SetAsync(
+        ConversationId conversation, UserId user, MemberSettings settings, CancellationToken cancellationToken) =>
+        await store.SetAsync(conversation, user, settings, time.GetUtcNow(), cancellationToken)
+        && await store.GetViewAsync(conversation, user, cancellationToken) is { } view
+            ? await summaries.ToWireAsync(view, user, cancellationToken)
+            : null;
 
     /// <summary>Clears the chat for this user up to <paramref name="upTo"/>, or to the head.</summary>
     public async Task<Error?> ClearAsync(ConversationId conversation, UserId user, long? upTo, CancellationToken cancellationToken)
     {
-        var state = await store.GetConversationAsync(conversation, cancellationToken);
-        var seq = upTo ?? state?.HeadSeq ?? 0;
-        var outcome = await store.ClearAsync(conversation, user, seq, time.GetUtcNow(), cancellationToken);
+        var seq = upTo ?? 0;
+        if (upTo is null && await store.GetConversationAsync(conversation, cancellationToken) is { } state
+            && await store.GetMemberAsync(conversation, user, cancellationToken) is { } member)
+            seq = HeadOf(state, member);
+        var now = time.GetUtcNow();
+        var outcome = await store.ClearAsync(conversation, user, seq, now, cancellationToken);
+        if (outcome.Lowest is { } lowest) await receipts.TellAsync(conversation, lowest, now);
         return ReceiptService.Refusal(new(conversation, seq, seq), outcome);
     }
+
+    /// <summary>The newest entry that the member may see.</summary>
+    private static long HeadOf(ConversationState state, MemberState member) => member.LeftSeq > 0 ? member.LeftSeq : state.HeadSeq;
+
+    /// <summary>What he may see is before this.</summary>
+    private static long EndOf(MemberState member) => member.LeftSeq > 0 ? member.LeftSeq + 1 : long.MaxValue;
 
     private async Task<IReadOnlyList<Entry>> ToWireAsync(
         ConversationId conversation, UserId user, List<LogEntry> entries, CancellationToken cancellationToken)

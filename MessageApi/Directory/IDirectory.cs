@@ -2,12 +2,12 @@ using WhatsAspire.Contracts;
 
 namespace WhatsAspire.MessageApi.Directory;
 
-/// <summary>Accounts, devices with their refresh tokens and push registrations, blocks and token-signing keys.
+/// <summary>Accounts, devices with their refresh tokens and push registrations, blocks, token-signing keys, and groups.
 ///
 /// <para>Every method is one transaction: it took effect whole or not at all, and is durable when its task completes.
 /// A task that fails for a lost connection leaves the outcome unknown; all methods may be repeated, with the results
 /// stated for each. Time is the caller's, and is kept to the millisecond.</para></summary>
-public interface IDirectory
+public partial interface IDirectory
 {
     /// <summary>Makes an account.</summary>
     /// <returns>False when the user name is taken. User names are compared without regard to case. True again when

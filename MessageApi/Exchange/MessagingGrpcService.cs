@@ -106,6 +106,9 @@ internal sealed class MessagingGrpcService(
                 case Operation.KindOneofCase.Advance:
                     result.Advanced = await AdvanceAsync(operation.Advance, operation.RepeatedAfterLoss);
                     break;
+                case Operation.KindOneofCase.AdvanceMembers:
+                    result.AdvancedMembers = await AdvanceAsync(operation.AdvanceMembers, operation.RepeatedAfterLoss);
+                    break;
                 default:
                     result.Fault = Error.Invalid("an operation of a kind that this version does not know").ToFault();
                     break;
@@ -131,7 +134,8 @@ internal sealed class MessagingGrpcService(
             send.ConversationId.IsEmpty ? null : send.ConversationId.ToConversationId(),
             send.Text.Memory,
             send.ReplyTo.IsEmpty ? null : send.ReplyTo.ToMessageId(),
-            operation.TraceParent.Length == 0 ? null : operation.TraceParent);
+            operation.TraceParent.Length == 0 ? null : operation.TraceParent,
+            send.ConnectionId.IsEmpty ? null : send.ConnectionId.ToConnectionId());
     }
 
     private Task<AdvanceResult> AdvanceAsync(Advance advance, bool isRepeated)
@@ -140,6 +144,15 @@ internal sealed class MessagingGrpcService(
         foreach (var position in advance.Positions)
             positions.Add(new(position.ConversationId.ToConversationId(), position.DeliveredSeq, position.ReadSeq));
         return receipts.AdvanceAsync(advance.UserId.ToUserId(), positions, advance.AnswerHeld, isRepeated, CancellationToken.None);
+    }
+
+    private Task<AdvanceResult> AdvanceAsync(AdvanceMembers advance, bool isRepeated)
+    {
+        var conversation = advance.ConversationId.ToConversationId();
+        var rises = new List<Rise>(advance.Positions.Count);
+        foreach (var position in advance.Positions)
+            rises.Add(new(new(position.UserId.ToUserId(), conversation, position.DeliveredSeq, position.ReadSeq), position.AnswerHeld));
+        return receipts.AdvanceAsync(rises, isRepeated, CancellationToken.None);
     }
 
     private static async Task WriteAsync(

@@ -87,10 +87,11 @@ internal static class MessageEndpoints
         var found = await messages.GetStatusAsync(caller.User, new(id), cancellationToken);
         if (!found.IsOk) return Problems.Problem(found.Error!);
         var recipients = found.Value.Recipients;
-        var status = recipients.Count == 0 || recipients.All(r => r.ReadAt is not null) ? "read"
-            : recipients.All(r => r.DeliveredAt is not null) ? "delivered" : "sent";
+        // Who has left is waited for no longer.
+        var status = recipients.All(r => !r.IsMember || r.Times.ReadAt is not null) ? "read"
+            : recipients.All(r => !r.IsMember || r.Times.DeliveredAt is not null) ? "delivered" : "sent";
         return TypedResults.Ok(new MessageStatusResponse(
-            status, [.. recipients.Select(r => new RecipientResponse(r.UserId, r.DeliveredAt, r.ReadAt))]));
+            status, [.. recipients.Select(r => new RecipientResponse(r.User, r.Times.DeliveredAt, r.Times.ReadAt))]));
     }
 
     private static async Task<Results<Ok<StatusResponse>, ProblemResult>> SetStatusAsync(

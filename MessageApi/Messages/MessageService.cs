@@ -2,17 +2,18 @@ using WhatsAspire.Backplane.EdgeTransport;
 using WhatsAspire.Contracts;
 using WhatsAspire.Contracts.Messaging.V1;
 using WhatsAspire.MessageApi.Conversations;
+using WhatsAspire.MessageApi.Fanout;
+using WhatsAspire.MessageApi.Groups;
+using WhatsAspire.MessageApi.Receipts;
 using WhatsAspire.MessageApi.Storage;
 using EntryKind = WhatsAspire.MessageApi.Storage.EntryKind;
 
 namespace WhatsAspire.MessageApi.Messages;
 
-/// <summary>Who got a message, and when. Null times: not yet.</summary>
-internal sealed record RecipientStatus(UserId UserId, DateTimeOffset? DeliveredAt, DateTimeOffset? ReadAt);
-
 /// <summary>Single messages: to send, look at, and delete.</summary>
 internal sealed class MessageService(
-    IMessageStore store, ConversationAccess access, SendQueue queue, LiveEvents live, MessageIdGenerator ids, TimeProvider time)
+    IMessageStore store, ConversationAccess access, Summaries summaries, SendQueue queue, GroupFanout fanout, GroupReceipts groupReceipts,
+    LiveEvents live, MessageIdGenerator ids, TimeProvider time)
 {
     /// <summary>Sends, and delivers live: the form for callers that are no edge.</summary>
     public async Task<Outcome<SendOutcome>> SendAndDeliverAsync(SendCommand command)
@@ -37,36 +38,33 @@ internal sealed class MessageService(
         return entry.ToWire(hidden: hidden.Count > 0);
     }
 
-    /// <summary>Each other member's times, for a message that the user may see.</summary>
-    public async Task<Outcome<(LogEntry Entry, IReadOnlyList<RecipientStatus> Recipients)>> GetStatusAsync(
+    /// <summary>The times of everybody for whom a message is, if the user may see it: in the order of their ids, in a group with
+    /// those who have got it and left since.</summary>
+    public async Task<Outcome<(LogEntry Entry, IReadOnlyList<MemberReceipt> Recipients)>> GetStatusAsync(
         UserId user, MessageId id, CancellationToken cancellationToken)
     {
         var found = await FindAsync(user, id, cancellationToken);
         if (!found.IsOk) return found.Error!;
         var entry = found.Value;
-        var shape = await access.FindAsync(entry.Conversation, user, cancellationToken);
-        var recipients = new List<RecipientStatus>();
-        foreach (var member in shape!.Members)
-        {
-            if (member == entry.Sender) continue;
-            var times = await store.GetReceiptTimesAsync(entry.Conversation, member, entry.Seq, cancellationToken);
-            recipients.Add(new(member, times.DeliveredAt, times.ReadAt));
-        }
-
-        return (entry, recipients);
+        return (entry, await store.GetReceiptsAsync(entry.Conversation, entry.Seq, cancellationToken));
     }
 
-    /// <summary>Deletes a message of one's own for everyone: its content is gone from the log, and a <c>delete</c>
-    /// entry tells all devices. Repeating it changes nothing.</summary>
+    /// <summary>Deletes a message of one's own, or as an admin any of the group's, for everyone: its content is gone from the log,
+    /// and a <c>delete</c> entry tells all devices. Repeating it changes nothing. Who has left the group can't.</summary>
     public async Task<Error?> DeleteForEveryoneAsync(UserId user, MessageId id, CancellationToken cancellationToken)
     {
         var found = await FindAsync(user, id, cancellationToken);
         if (found.Error is { } error) return error;
         var target = found.Value;
-        if (target.Sender != user) return new(ErrorCode.Forbidden, "only its sender can delete a message for everyone");
+        if (await access.FindAsync(target.Conversation, user, cancellationToken) is not { } place)
+            return new(ErrorCode.Forbidden, "only who is in a group can delete a message for everyone");
+        if (target.Sender != user && place.Group?.Roles[user] != GroupRole.Admin)
+            return new(ErrorCode.Forbidden, place.Group is null
+                ? "only its sender can delete a message for everyone" : "only its sender, or an admin of the group, can delete a message for everyone");
         if (target.Kind != EntryKind.Text) return Error.Invalid("only messages that a person wrote can be deleted");
-        var shape = await access.FindAsync(target.Conversation, user, cancellationToken);
-        var outcome = (await store.AppendAsync(shape!, [new NewEntry
+        // By another: the same deletion again is another entry only by him.
+        if (target.Deleted && target.Sender != user) return null;
+        var outcome = (await store.AppendAsync(place.Shape, [new NewEntry
         {
             Id = ids.Next(),
             Sender = user,
@@ -82,9 +80,12 @@ internal sealed class MessageService(
             return new(ErrorCode.Conflict, $"'delete:{id}' was used as the client_message_id of another message");
         if (outcome.Status == AppendStatus.Appended)
         {
-            queue.Count(shape!, outcome);
-            var sent = new SendOutcome(outcome, [.. shape!.Members.Where(m => m != user)]).ToWire();
+            var isFannedOut = await fanout.TryPublishAsync(place.Shape, place.Members.Count, [new(outcome.Entry, null, null)]);
+            if (!isFannedOut) queue.Count(place, outcome);
+            var sent = new SendOutcome(outcome, place.Shape.Kind, isFannedOut ? [] : place.Others(user), isFannedOut).ToWire();
             LiveMessages.Route(live, user, sent, default, null, null);
+            if (outcome.Lowest is { } rise)
+                await groupReceipts.RoseAsync(place.Shape.Id, rise, outcome.Entry.CreatedAt, place.Members);
         }
 
         return null;
@@ -108,17 +109,17 @@ internal sealed class MessageService(
         {
             Users = [user],
             Kind = Contracts.Edge.V1.DeliveryKind.Conversation,
-            Frame = Contracts.Frames.FrameWriter.Conversation(view.ToWire(user), null),
+            Frame = Contracts.Frames.FrameWriter.Conversation(await summaries.ToWireAsync(view, user, cancellationToken), null),
             Conversation = conversation,
         });
     }
 
-    /// <summary>The entry, if the user may see it: a member, and it was not cleared away by him.</summary>
+    /// <summary>The entry, if the user may see it: he was a member when it was appended, and has not cleared it away.</summary>
     public async Task<Outcome<LogEntry>> FindAsync(UserId user, MessageId id, CancellationToken cancellationToken)
     {
         if (await store.FindAsync(id, cancellationToken) is { } entry
             && await store.GetMemberAsync(entry.Conversation, user, cancellationToken) is { } member
-            && entry.Seq > Math.Max(member.JoinSeq, member.ClearedSeq))
+            && member.Sees(entry.Seq) && entry.Seq > member.ClearedSeq)
             return entry;
         return Error.NotFound("message");
     }

@@ -5,6 +5,8 @@ using WhatsAspire.Backplane.Activity;
 using WhatsAspire.Backplane.EdgeTransport;
 using WhatsAspire.Contracts;
 using WhatsAspire.MessageApi.Conversations;
+using WhatsAspire.MessageApi.Fanout;
+using WhatsAspire.MessageApi.Receipts;
 using WhatsAspire.MessageApi.Storage;
 
 namespace WhatsAspire.MessageApi.Messages;
@@ -17,18 +19,23 @@ namespace WhatsAspire.MessageApi.Messages;
 /// <param name="Text">UTF-8.</param>
 /// <param name="ReplyTo">A message of the same conversation.</param>
 /// <param name="TraceParent">W3C traceparent, or null.</param>
+/// <param name="Connection">The client's connection to an edge, if it was sent over one.</param>
 internal sealed record SendCommand(
     UserId Sender, string ClientMessageId, UserId? To, ConversationId? Conversation, ReadOnlyMemory<byte> Text,
-    MessageId? ReplyTo, string? TraceParent);
+    MessageId? ReplyTo, string? TraceParent, ConnectionId? Connection = null);
 
 /// <param name="Append">What the store did: appended or found.</param>
+/// <param name="Kind">Of the conversation.</param>
 /// <param name="Recipients">The other members.</param>
-internal sealed record SendOutcome(AppendOutcome Append, IReadOnlyList<UserId> Recipients);
+/// <param name="IsFannedOut">The queue has it for all devices but the sending connection; nobody else delivers it.</param>
+internal sealed record SendOutcome(
+    AppendOutcome Append, ConversationKind Kind, IReadOnlyList<UserId> Recipients, bool IsFannedOut = false);
 
 /// <summary>Appends what is sent, in the order in which it came, conversation by conversation: while one append of a
 /// conversation is under way the sends that come for it collect, and go into the next one together.</summary>
 internal sealed class SendQueue(
-    IMessageStore store, ConversationAccess access, ActivityMarks marks, MessageIdGenerator ids, TimeProvider time,
+    IMessageStore store, ConversationAccess access, GroupFanout fanout, GroupReceipts receipts, ActivityMarks marks,
+    MessageIdGenerator ids, TimeProvider time,
     ApiMetrics metrics, ILogger<SendQueue> logger)
 {
     private const int Batch = 64;
@@ -117,29 +124,31 @@ internal sealed class SendQueue(
     {
         var allowed = new List<Waiting>(batch.Count);
         var entries = new List<NewEntry>(batch.Count);
-        ConversationShape? shape = null;
+        ConversationNow? place = null;
         try
         {
             foreach (var waiting in batch)
             {
-                var checkedShape = await CheckAsync(waiting.Command);
-                if (checkedShape.Error is { } error)
+                var checkedPlace = await CheckAsync(waiting.Command);
+                if (checkedPlace.Error is { } error)
                 {
                     await RefuseAsync(waiting, error);
                     continue;
                 }
 
-                shape = checkedShape.Value;
+                place = checkedPlace.Value;
                 allowed.Add(waiting);
-                entries.Add(ToEntry(waiting.Command, shape.Id));
+                entries.Add(ToEntry(waiting.Command, place.Shape.Id));
             }
 
-            if (shape is null) return;
+            if (place is null) return;
             // Without a traced send there is no span: this runs for many, in nobody's context.
             var parent = allowed.Find(w => w.Command.TraceParent is not null)?.Command.TraceParent;
             using var activity = parent is null ? null : ApiTelemetry.Source.StartActivity("append", ActivityKind.Server, parent);
-            var outcomes = await store.AppendAsync(shape, entries, CancellationToken.None);
-            for (var i = 0; i < outcomes.Count; i++) Answer(allowed[i], shape, outcomes[i]);
+            var outcomes = await store.AppendAsync(place.Shape, entries, CancellationToken.None);
+            var isFannedOut = await FanOutAsync(place, allowed, outcomes);
+            for (var i = 0; i < outcomes.Count; i++) Answer(allowed[i], place, outcomes[i], isFannedOut);
+            await TellRiseAsync(place, outcomes);
         }
         catch (Exception e)
         {
@@ -150,20 +159,46 @@ internal sealed class SendQueue(
         }
     }
 
+    /// <summary>Those whose messages the slowest has passed by writing are told, once for all that was written together.</summary>
+    private async ValueTask TellRiseAsync(ConversationNow place, IReadOnlyList<AppendOutcome> outcomes)
+    {
+        LowestRise? all = null;
+        var at = default(DateTimeOffset);
+        foreach (var outcome in outcomes)
+        {
+            if (outcome.Lowest is not { } rise) continue;
+            all = all is null ? rise : rise with { DeliveredBefore = all.DeliveredBefore, ReadBefore = all.ReadBefore };
+            at = outcome.Entry.CreatedAt;
+        }
+
+        if (all is not null) await receipts.RoseAsync(place.Shape.Id, all, at, place.Members);
+    }
+
+    /// <summary>Nobody has been answered yet: what the queue takes here is with it when its sender hears <c>sent</c>.</summary>
+    private ValueTask<bool> FanOutAsync(ConversationNow place, List<Waiting> allowed, IReadOnlyList<AppendOutcome> outcomes)
+    {
+        if (place.Shape.Kind != ConversationKind.Group) return new(false);
+        var entries = new List<FanoutEntry>(outcomes.Count);
+        for (var i = 0; i < outcomes.Count; i++)
+            if (outcomes[i].Status != AppendStatus.Conflict)
+                entries.Add(new(outcomes[i].Entry, allowed[i].Command.Connection, allowed[i].Command.TraceParent));
+        return fanout.TryPublishAsync(place.Shape, place.Members.Count, entries);
+    }
+
     /// <summary>Answers a send that is not allowed now. If it was allowed once and is only repeated, the first answer
-    /// holds: its sender must not believe that a stored message was refused.</summary>
+    /// holds: its sender must not believe that a stored message was refused. In a group he may have been removed since, or only
+    /// admins may send by now.</summary>
     private async Task RefuseAsync(Waiting waiting, Error error)
     {
         var command = waiting.Command;
-        if (error.Code == ErrorCode.Blocked)
+        var conversation = command.To is { } to ? ConversationId.Direct(command.Sender, to) : command.Conversation.GetValueOrDefault();
+        if (error.Code == ErrorCode.Blocked || !conversation.IsDirect)
         {
-            var conversation = command.To is { } to ? ConversationId.Direct(command.Sender, to) : command.Conversation.GetValueOrDefault();
             var hash = Hash(conversation, EntryKind.Text, command.Text.Span, command.ReplyTo);
             var sent = await store.FindSentAsync(command.Sender, command.ClientMessageId, hash, CancellationToken.None);
-            if (sent is { Status: AppendStatus.Duplicate }
-                && await access.FindAsync(conversation, command.Sender, CancellationToken.None) is { } shape)
+            if (sent is { Status: AppendStatus.Duplicate })
             {
-                Answer(waiting, shape, sent);
+                Answer(waiting, await access.FindAsSentAsync(conversation, command.Sender, CancellationToken.None), sent);
                 return;
             }
         }
@@ -171,15 +206,20 @@ internal sealed class SendQueue(
         waiting.Answer(error);
     }
 
-    private async ValueTask<Outcome<ConversationShape>> CheckAsync(SendCommand command)
+    private async ValueTask<Outcome<ConversationNow>> CheckAsync(SendCommand command)
     {
-        var shape = await access.MayWriteAsync(command.Sender, command.To, command.Conversation, CancellationToken.None);
-        if (!shape.IsOk || command.ReplyTo is not { } reply) return shape;
+        var place = await access.MayWriteAsync(command.Sender, command.To, command.Conversation, CancellationToken.None);
+        if (!place.IsOk || command.ReplyTo is not { } reply) return place;
         var target = await store.FindAsync(reply, CancellationToken.None);
-        return target is { Kind: EntryKind.Text } && target.Conversation == shape.Value.Id
-            ? shape
+        return target is { Kind: EntryKind.Text } && target.Conversation == place.Value.Shape.Id && await SeesAsync(command.Sender, target)
+            ? place
             : Error.Invalid("'reply_to' must be a message of the same conversation");
     }
+
+    // Who came into a group later must not find out what was said before.
+    private async ValueTask<bool> SeesAsync(UserId user, LogEntry entry) =>
+        entry.Conversation.IsDirect
+        || (await store.GetMemberAsync(entry.Conversation, user, CancellationToken.None))?.Sees(entry.Seq) == true;
 
     private NewEntry ToEntry(SendCommand command, ConversationId conversation) => new()
     {
@@ -204,17 +244,18 @@ internal sealed class SendQueue(
     }
 
     /// <summary>Counts an entry, and the receipt that comes with it, for the activity check of all members' edges.</summary>
-    public void Count(ConversationShape shape, AppendOutcome outcome)
+    public void Count(ConversationNow place, AppendOutcome outcome)
     {
-        var reads = LiveMessages.ReadsOthers(outcome.SenderReadBefore, outcome.Entry.Seq);
-        foreach (var member in shape.Members)
+        // In a group nobody gets a receipt for one reader.
+        var reads = place.Group is null && LiveMessages.ReadsOthers(outcome.SenderReadBefore, outcome.Entry.Seq);
+        foreach (var member in place.Members)
         {
             marks.Add(member);
             if (reads && member != outcome.Entry.Sender) marks.Add(member);
         }
     }
 
-    private void Answer(Waiting waiting, ConversationShape shape, AppendOutcome outcome)
+    private void Answer(Waiting waiting, ConversationNow place, AppendOutcome outcome, bool isFannedOut = false)
     {
         if (outcome.Status == AppendStatus.Conflict)
         {
@@ -224,9 +265,10 @@ internal sealed class SendQueue(
         }
 
         // Counted for a repeated send too: it is delivered again, since its first delivery may never have happened.
-        Count(shape, outcome);
+        // What goes over the queue is not: the queue itself loses nothing.
+        if (!isFannedOut) Count(place, outcome);
         metrics.Appended(outcome.Status, time.GetElapsedTime(waiting.Since));
-        var sender = waiting.Command.Sender;
-        waiting.Answer(new SendOutcome(outcome, [.. shape.Members.Where(m => m != sender)]));
+        waiting.Answer(new SendOutcome(
+            outcome, place.Shape.Kind, isFannedOut ? [] : place.Others(waiting.Command.Sender), isFannedOut));
     }
 }

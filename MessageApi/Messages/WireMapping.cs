@@ -2,7 +2,9 @@ using System.Text;
 using Google.Protobuf;
 using WhatsAspire.Contracts;
 using WhatsAspire.Contracts.Messaging.V1;
+using WhatsAspire.MessageApi.Conversations;
 using WhatsAspire.MessageApi.Storage;
+using WireConversationKind = WhatsAspire.Contracts.Messaging.V1.ConversationKind;
 using WireEntryKind = WhatsAspire.Contracts.Messaging.V1.EntryKind;
 
 namespace WhatsAspire.MessageApi.Messages;
@@ -34,13 +36,18 @@ internal static class WireMapping
         return wire;
     }
 
-    public static Summary ToWire(this ConversationView view, UserId user)
+    /// <param name="view">The conversation.</param>
+    /// <param name="user">Who sees it so.</param>
+    /// <param name="title">Of a group, as far as it is known; see <see cref="Summaries"/>.</param>
+    public static Summary ToWire(this ConversationView view, UserId user, GroupTitle? title)
     {
         var summary = new Summary
         {
             ConversationId = view.Shape.Id.ToBytes(),
-            Kind = view.Shape.Kind == Storage.ConversationKind.Group
-                ? Contracts.Messaging.V1.ConversationKind.Group : Contracts.Messaging.V1.ConversationKind.Direct,
+            Kind = view.Shape.Kind.ToWire(),
+            Name = title?.Name ?? "",
+            Left = view.Member.LeftSeq > 0,
+            MemberCount = view.Member.LeftSeq > 0 ? 0 : title?.MemberCount ?? 0,
             HeadSeq = view.HeadSeq,
             ReadSeq = view.Member.ReadSeq,
             DeliveredSeq = view.Member.DeliveredSeq,
@@ -50,12 +57,18 @@ internal static class WireMapping
             LastMessageAtMs = view.LastMessageAt.ToUnixTimeMilliseconds(),
             OthersDeliveredSeq = view.OthersDeliveredSeq,
             OthersReadSeq = view.OthersReadSeq,
+            MutedUntilMs = view.Settings.MutedUntil?.ToUnixTimeMilliseconds() ?? 0,
+            Archived = view.Settings.Archived ?? false,
+            Pinned = view.Settings.Pinned ?? false,
         };
         if (view.Shape.Kind == Storage.ConversationKind.Direct)
             summary.OtherUserId = (view.Shape.Members.Count == 1 || view.Shape.Members[0] != user
                 ? view.Shape.Members[0] : view.Shape.Members[1]).ToBytes();
         return summary;
     }
+
+    private static WireConversationKind ToWire(this Storage.ConversationKind kind) =>
+        kind == Storage.ConversationKind.Group ? WireConversationKind.Group : WireConversationKind.Direct;
 
     public static SendResult ToWire(this SendOutcome outcome)
     {
@@ -66,6 +79,8 @@ internal static class WireMapping
             Entry = outcome.Append.Entry.ToWire(withText: duplicate),
             Duplicate = duplicate,
             SenderReadBefore = outcome.Append.SenderReadBefore,
+            Kind = outcome.Kind.ToWire(),
+            FannedOut = outcome.IsFannedOut,
         };
         foreach (var recipient in outcome.Recipients) result.Recipients.Add(recipient.ToBytes());
         return result;

@@ -15,7 +15,7 @@ internal static class PushRules
     public const string WebPush = "webpush";
 
     private const int ApnsTokenLength = 200;
-    private const int FcmTokenLength = 4096;
+    private const int FcmTokenLength = 1024;
     private const int EndpointLength = 2048;
     private const int TopicLength = 255;
 

@@ -28,7 +28,8 @@ internal sealed class PushService(IMessageStore store, IDirectory directory)
                 reply.Badge += each.UnreadCount;
         if (await store.GetViewAsync(conversation, user, cancellationToken) is not { } view) return reply;
 
-        reply.Summary = view.ToWire(user);
+        var group = view.Shape.Kind == ConversationKind.Group ? await directory.FindGroupAsync(conversation, cancellationToken) : null;
+        reply.Summary = view.ToWire(user, group is null ? null : new(group.Name, group.MemberCount));
         if (view.UnreadCount == 0 || await FindNewestAsync(view, user, cancellationToken) is not { } entry) return reply;
         reply.MessageId = entry.Id.ToBytes();
         reply.Seq = entry.Seq;

@@ -6,8 +6,9 @@ namespace WhatsAspire.MessageApi.Storage;
 internal static class StoreArguments
 {
     private const int AppendLimit = 256;
-    private const int AdvanceLimit = 500;
+    private const int AdvanceLimit = 1_000;
     private const int ReadLimit = 1_000;
+    private const int MembersLimit = 1_000;
 
     public static void CheckAppend(ConversationShape conversation, IReadOnlyList<NewEntry> entries)
     {
@@ -18,6 +19,7 @@ internal static class StoreArguments
         {
             CheckClientMessageId(entries[i].ClientMessageId);
             Check(entries[i].Text.Length, 0, Limits.FrameBytes, nameof(NewEntry.Text));
+            CheckMembers(conversation, entries[i]);
         }
     }
 
@@ -27,17 +29,17 @@ internal static class StoreArguments
         Check(clientMessageId.Length, 1, Limits.ClientMessageIdLength, nameof(clientMessageId));
     }
 
-    public static void CheckAdvance(IReadOnlyList<NewPosition> positions)
+    public static void CheckAdvance(IReadOnlyList<MemberPosition> positions)
     {
         ArgumentNullException.ThrowIfNull(positions);
         Check(positions.Count, 1, AdvanceLimit, nameof(positions));
-        var conversations = positions.Count > 1 ? new HashSet<ConversationId>(positions.Count) : null;
+        var places = positions.Count > 1 ? new HashSet<(UserId, ConversationId)>(positions.Count) : null;
         foreach (var position in positions)
         {
             ArgumentOutOfRangeException.ThrowIfNegative(position.DeliveredSeq);
             ArgumentOutOfRangeException.ThrowIfNegative(position.ReadSeq);
-            if (conversations?.Add(position.Conversation) is false)
-                throw new ArgumentException($"the conversation {position.Conversation} is there twice", nameof(positions));
+            if (places?.Add((position.User, position.Conversation)) is false)
+                throw new ArgumentException($"the conversation {position.Conversation} of {position.User} is there twice", nameof(positions));
         }
     }
 
@@ -53,15 +55,39 @@ internal static class StoreArguments
         foreach (var seq in seqs) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(seq);
     }
 
-    /// <summary>Only direct conversations can be stored yet.</summary>
+    public static void CheckViews(IReadOnlyList<UserId> users)
+    {
+        ArgumentNullException.ThrowIfNull(users);
+        Check(users.Count, 1, AdvanceLimit, nameof(users));
+    }
+
     public static void CheckShape(ConversationShape shape)
     {
         var members = shape.Members;
+        if (shape.Kind == ConversationKind.Group)
+        {
+            if (members.Count > 0)
+                throw new ArgumentException("a group's members come with the entries of its log, not with its shape", nameof(shape));
+            if (shape.Id.IsDirect) throw new ArgumentException("a UUID of version 5 is a direct conversation's", nameof(shape));
+            return;
+        }
+
         if (shape.Kind != ConversationKind.Direct)
             throw new ArgumentException($"a conversation of kind {shape.Kind} cannot be stored", nameof(shape));
         if (members.Count is not (1 or 2) || (members.Count == 2 && members[0] == members[1])
             || shape.Id != ConversationId.Direct(members[0], members[^1]))
             throw new ArgumentException("a direct conversation has one or two different members, and the id that follows from them", nameof(shape));
+    }
+
+    private static void CheckMembers(ConversationShape conversation, NewEntry entry)
+    {
+        var changes = entry.Members;
+        if (changes.Count == 0) return;
+        if (conversation.Kind != ConversationKind.Group || entry.Kind != EntryKind.System)
+            throw new ArgumentException("only a system entry of a group changes who is in it", nameof(entry));
+        Check(changes.Count, 1, MembersLimit, nameof(NewEntry.Members));
+        if (changes.Select(change => change.User).Distinct().Count() != changes.Count)
+            throw new ArgumentException("a user is there twice among the changes of members", nameof(entry));
     }
 
     private static void Check(int value, int least, int most, string name)

@@ -40,7 +40,8 @@ internal static class Check
 
     public static Error Missing(string member) => Error.Invalid($"{member} is missing");
 
-    private static Error? Text(string member, string? value, int least, int most)
+    /// <summary>A text of so many Unicode code points.</summary>
+    public static Error? Text(string member, string? value, int least, int most)
     {
         if (value is null) return Missing(member);
         var length = 0;

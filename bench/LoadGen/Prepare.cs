@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace Bench;
 
 /// <summary>Makes the accounts u0..uN-1 of a WhatsAspire, signs a device of each in, and writes a line with user id and
-/// access token for each.</summary>
+/// access token for each. With <c>--group M</c> the first M are put into a group, whose id goes into <c>--group-file</c>.</summary>
 public static class Prepare
 {
     public static async Task RunAsync(Options o)
@@ -27,5 +27,18 @@ public static class Prepare
             lines[i] = $"{json["user_id"]} {json["access_token"]}";
         });
         await File.WriteAllLinesAsync(o.Str("file", "tokens.txt"), lines);
+        if (o.Int("group", 0) is > 0 and var members) await MakeGroupAsync(http, lines, members, o.Str("group-file", "group.txt"));
+    }
+
+    private static async Task MakeGroupAsync(HttpClient http, string[] lines, int members, string file)
+    {
+        using var make = new HttpRequestMessage(HttpMethod.Post, "/groups")
+        {
+            Content = JsonContent.Create(new { name = "bench", member_ids = lines.Take(members).Skip(1).Select(l => l.Split(' ')[0]) }),
+        };
+        make.Headers.Authorization = new("Bearer", lines[0].Split(' ')[1]);
+        var made = await http.SendAsync(make);
+        if (!made.IsSuccessStatusCode) throw new IOException($"the group: {(int)made.StatusCode} {await made.Content.ReadAsStringAsync()}");
+        await File.WriteAllTextAsync(file, (string)(await made.Content.ReadFromJsonAsync<JsonObject>())!["group_id"]!);
     }
 }

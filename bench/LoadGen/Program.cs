@@ -8,7 +8,8 @@ const string usage = """
       saturate  --pairs 100 --window 4                         closed loop, a window in flight per pair
       group     --members 50 --rate 5[,10...]                  one room, all members online, open loop;
                                                                stops after the first rate under 90 % delivered
-      prepare   --users 200 --rest http://127.0.0.1:PORT --file tokens.txt   accounts of a WhatsAspire, for its driver
+      prepare   --users 200 --rest http://127.0.0.1:PORT --file tokens.txt   accounts of a WhatsAspire, for its driver;
+                                                               --group M --group-file FILE: a group of the first M
       report    --file results.jsonl                           medians of repeated lines, as Markdown
 
     For all: --driver xmpp|relay|whatsaspire --url ws://127.0.0.1:PORT/ws --server NAME (a label) --pids 1,2 (the server's

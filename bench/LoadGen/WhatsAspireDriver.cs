@@ -5,7 +5,8 @@ namespace Bench;
 
 /// <summary>WhatsAspire's JSON: hello, send, ack. Users and their tokens come from the file that <c>prepare</c> wrote,
 /// named by BENCH_TOKENS; user i connects to address i modulo the number of addresses in BENCH_URLS, so that most pairs
-/// have their two ends on different edges.</summary>
+/// have their two ends on different edges. A room is the one group that <c>prepare</c> made, named by BENCH_GROUP. With
+/// BENCH_READS=1 every message is read by whoever gets it, and not only acknowledged.</summary>
 public sealed class WhatsAspireDriver(Loop loop, Uri url, IChatSink sink) : WsConn(loop), IChatDriver
 {
     private static readonly Lazy<(string Id, string Token)[]> Accounts = new(() =>
@@ -22,6 +23,15 @@ public sealed class WhatsAspireDriver(Loop loop, Uri url, IChatSink sink) : WsCo
     private readonly TaskCompletionSource _ready = new();
     public int User { get; private set; }
     public bool IsReady => _ready.Task.IsCompletedSuccessfully;
+
+    private static readonly byte[] Group = Encoding.ASCII.GetBytes(Environment.GetEnvironmentVariable("BENCH_GROUP") ?? "");
+    private static readonly bool Reads = Environment.GetEnvironmentVariable("BENCH_READS") == "1";
+
+    // The newest seq of the group that came here or was sent from here; 0: none yet.
+    private long _groupSeq;
+
+    // Own messages of the group that are ahead of that.
+    private readonly HashSet<long> _groupSent = [];
 
     // Seq of each conversation (by the hash of its id) to the ids of own messages that wait for a receipt.
     private readonly Dictionary<long, Queue<(long Seq, long Id)>> _sent = [];
@@ -41,6 +51,16 @@ public sealed class WhatsAspireDriver(Loop loop, Uri url, IChatSink sink) : WsCo
         return ValueTask.CompletedTask;
     }
 
+    public Task JoinAsync(string room) =>
+        Group.Length == 36 ? Task.CompletedTask : throw new IOException("BENCH_GROUP names no group: prepare with --group");
+
+    public ValueTask SendToGroupAsync(string room, long id, ReadOnlySpan<byte> text)
+    {
+        SendText(Loop.Scratch.Clear().Add("{\"type\":\"send\",\"client_message_id\":\""u8).Add(RunUtf8).Add(id)
+            .Add("\",\"conversation_id\":\""u8).Add(Group).Add("\",\"text\":\""u8).Add(text).Add("\"}"u8).Span);
+        return ValueTask.CompletedTask;
+    }
+
     protected override void OnOpen() =>
         SendText(Encoding.ASCII.GetBytes($$"""{"type":"hello","protocol":1,"token":"{{Accounts.Value[User].Token}}"}"""));
 
@@ -53,14 +73,18 @@ public sealed class WhatsAspireDriver(Loop loop, Uri url, IChatSink sink) : WsCo
                 var id = Number(s, RunUtf8);
                 var queue = Waiting(s);
                 queue.Enqueue((Number(s, "\"seq\":"u8), id));
+                if (IsGroup(s)) _groupSent.Add(Number(s, "\"seq\":"u8));
                 sink.OnServerAck(this, id);
                 break;
             case (byte)'m':   // message
                 var seq = Number(s, "\"seq\":"u8);
                 var delivered = Number(s, RunUtf8);
-                SendText(Loop.Scratch.Clear().Add("{\"type\":\"ack\",\"positions\":[{\"conversation_id\":\""u8).Add(Conversation(s))
-                    .Add("\",\"seq\":"u8).Add(seq).Add("}]}"u8).Span);
+                if (IsGroup(s)) Got(seq);
+                Acknowledge(Conversation(s), seq);
                 if (delivered >= 0) sink.OnDelivered(this, delivered);
+                break;
+            case (byte)'p' when s.StartsWith("{\"type\":\"page"u8):
+                Page(s);
                 break;
             case (byte)'r' when s.StartsWith("{\"type\":\"receipt"u8):
                 var upTo = Number(s, "\"delivered_seq\":"u8);
@@ -73,6 +97,38 @@ public sealed class WhatsAspireDriver(Loop loop, Uri url, IChatSink sink) : WsCo
             case (byte)'e':
                 sink.OnError(this, Encoding.UTF8.GetString(s));
                 break;
+        }
+    }
+
+    private static bool IsGroup(ReadOnlySpan<byte> s) => Group.Length > 0 && Conversation(s).SequenceEqual(Group);
+
+    private void Acknowledge(ReadOnlySpan<byte> conversation, long seq)
+    {
+        if (Reads)
+            SendText(Loop.Scratch.Clear().Add("{\"type\":\"read\",\"conversation_id\":\""u8).Add(conversation)
+                .Add("\",\"seq\":"u8).Add(seq).Add("}"u8).Span);
+        else
+            SendText(Loop.Scratch.Clear().Add("{\"type\":\"ack\",\"positions\":[{\"conversation_id\":\""u8).Add(conversation)
+                .Add("\",\"seq\":"u8).Add(seq).Add("}]}"u8).Span);
+    }
+
+    // A jump means: pull what lies between.
+    private void Got(long seq)
+    {
+        while (_groupSent.Remove(_groupSeq + 1)) _groupSeq++;
+        if (_groupSeq > 0 && seq > _groupSeq + 1)
+            SendText(Loop.Scratch.Clear().Add("{\"type\":\"pull\",\"ref\":\"g\",\"ranges\":[{\"conversation_id\":\""u8).Add(Group)
+                .Add("\",\"after\":"u8).Add(_groupSeq).Add(",\"limit\":"u8).Add(seq - 1 - _groupSeq).Add("}]}"u8).Span);
+        _groupSeq = Math.Max(_groupSeq, seq);
+    }
+
+    private void Page(ReadOnlySpan<byte> s)
+    {
+        for (var i = s.IndexOf(RunUtf8); i >= 0; i = s.IndexOf(RunUtf8))
+        {
+            s = s[i..];
+            sink.OnDelivered(this, Number(s, RunUtf8));
+            s = s[RunUtf8.Length..];
         }
     }
 

@@ -13,14 +13,15 @@ using Session = WhatsAspire.MessageApi.DataStax.DataStaxSession;
 using Session = WhatsAspire.Cql.CqlSession;
 #endif
 
-// Durable appends: how many a second, how long one takes, what one costs.
-// dotnet run -c Release --project bench/Store [-- [--seconds N] [--callers N] [--folder DIR | --cassandra "Contact Points=HOST:PORT" --copies N]]
+// Durable appends: how many a second, how long one takes, what one costs. With --group: what a group's readers cost.
+// dotnet run -c Release --project bench/Store [-- [--seconds N] [--callers N] [--group MEMBERS] [--folder DIR | --cassandra "Contact Points=HOST:PORT" --copies N]]
 var options = args.Chunk(2).ToDictionary(pair => pair[0], pair => pair[^1]);
 var seconds = double.Parse(options.GetValueOrDefault("--seconds", "4"), CultureInfo.InvariantCulture);
 int[] callers = options.TryGetValue("--callers", out var some) ? [int.Parse(some, CultureInfo.InvariantCulture)] : [1, 8, 64, 512];
 using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
 var meters = services.GetRequiredService<IMeterFactory>();
 var load = new AppendLoad(seconds);
+var group = options.TryGetValue("--group", out var members) ? new GroupLoad(seconds, int.Parse(members, CultureInfo.InvariantCulture)) : null;
 
 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
     $"{Environment.ProcessorCount} cores, 100 bytes of text, {seconds} s each, 1,000 conversations"));
@@ -33,6 +34,13 @@ async Task RocksAsync(string root)
     try
     {
         Console.WriteLine($"RocksDB in {folder}");
+        if (group is not null)
+        {
+            await using var store = Open(folder);
+            await group.MeasureAsync(store);
+            return;
+        }
+
         var messages = 0L;
         foreach (var count in callers)
         {
@@ -67,6 +75,13 @@ async Task CassandraAsync(string cluster, string copies)
         AppendTimeout = TimeSpan.FromMinutes(1),
     };
     await new CassandraMigrations(session, settings, TimeProvider.System).ApplyAsync(CancellationToken.None);
+    if (group is not null)
+    {
+        using var store = new CassandraMessageStore(session, Options.Create(settings), meters, TimeProvider.System);
+        await group.MeasureAsync(store);
+        return;
+    }
+
     foreach (var count in callers)
     {
         using var store = new CassandraMessageStore(session, Options.Create(settings), meters, TimeProvider.System);

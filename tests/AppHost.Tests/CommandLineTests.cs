@@ -20,7 +20,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--engines steam", "--engines is 'steam', which there is not. Allowed: containers, embedded, local, external.")]
     [InlineData("--engines", "--engines needs a value.")]
     [InlineData("--replicas chat-edge", "--replicas has 'chat-edge', but should be like chat-edge=3,message-api=2.")]
-    [InlineData("--replicas postman=2", "--replicas names 'postman', which is none of chat-edge, message-api, push-worker.")]
+    [InlineData("--replicas postman=2", "--replicas names 'postman', which is none of chat-edge, message-api, fanout-worker, push-worker.")]
     [InlineData("--replicas chat-edge=0", "--replicas has 'chat-edge=0', but a service has 1 to 16 replicas.")]
     [InlineData("--replicas chat-edge=17", "--replicas has 'chat-edge=17', but a service has 1 to 16 replicas.")]
     [InlineData("--replicas chat-edge=2,chat-edge=3", "--replicas names chat-edge twice.")]
@@ -70,7 +70,7 @@ public sealed class CommandLineTests : IDisposable
     public async Task A_manifest_of_embedded_engines_is_published_with_every_service()
     {
         var resources = await PublishAsync("--engines", "embedded");
-        Assert.Equal(["chat-edge", "message-api", "push-worker", "redis"], resources.Select(resource => resource.Key).Order());
+        Assert.Equal(["chat-edge", "fanout-worker", "message-api", "push-worker", "redis"], resources.Select(resource => resource.Key).Order());
         Assert.Equal(
             "{message-api.bindings.grpc.url}",
             (string?)resources["chat-edge"]!["env"]!["services__message-api__grpc__0"]);

@@ -18,7 +18,7 @@ public sealed partial class LifecycleTests
 
         // How long it takes is for a quiet machine to say; here it is reported, and bounded by the fixture's patience.
         TestContext.Current.SendDiagnosticMessage($"Ready after {system.StartTook.TotalSeconds:F1} s.");
-        Assert.Equal(["chat-edge", "chat-edge", "message-api", "push-gateways", "push-worker", "redis"], system.Services().Select(service => service.Name));
+        Assert.Equal(["chat-edge", "chat-edge", "fanout-worker", "message-api", "push-gateways", "push-worker", "redis"], system.Services().Select(service => service.Name));
         Assert.Contains("engines: embedded", system.Log, StringComparison.Ordinal);
         Assert.Contains($"data: {system.DataPath}", system.Log, StringComparison.Ordinal);
         Assert.Contains("dashboard: http://localhost:", system.Log, StringComparison.Ordinal);

@@ -14,6 +14,7 @@ public sealed class EdgeTelemetryTests
             ["Refused"] = "whatsaspire.edge.refused",
             ["CatchUps"] = "whatsaspire.edge.catch_ups",
             ["Repairs"] = "whatsaspire.edge.deliveries.repaired",
+            ["GroupRounds"] = "whatsaspire.edge.group_positions",
             ["Redeliveries"] = "whatsaspire.edge.redeliveries",
         },
         typeof(EdgeTelemetry).GetFields().Where(f => f.IsLiteral).ToDictionary(f => f.Name, f => (string)f.GetRawConstantValue()!));

@@ -1,12 +1,5 @@
-using System.Collections.Concurrent;
-using System.Net;
-using Grpc.Core;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.ServiceDiscovery;
@@ -180,73 +173,5 @@ public sealed class MessageApiLinkTests : IAsyncLifetime
         public override void Complete(Result result) => Done.SetResult();
 
         public override void Fail(Error error) => Done.SetException(new InvalidOperationException(error.Message));
-    }
-
-    /// <summary>A replica that answers everything, unless it is mute.</summary>
-    private sealed class Replica : Messaging.MessagingBase, IAsyncDisposable
-    {
-        private readonly WebApplication _app;
-        private int _streams;
-        private bool _disposed;
-
-        private Replica(int port)
-        {
-            // The settings file of the service, which is beside the tests, is not for it.
-            var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = Path.GetTempPath() });
-            builder.Logging.ClearProviders();
-            builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
-            builder.Services.AddGrpc();
-            builder.Services.AddSingleton(this);
-            _app = builder.Build();
-            _app.MapGrpcService<Replica>();
-        }
-
-        public ConcurrentQueue<Operation> Log { get; } = new();
-
-        public bool IsMute { get; set; }
-
-        public int Streams => _streams;
-
-        public int Port { get; private set; }
-
-        public static async Task<Replica> StartAsync(int port)
-        {
-            var replica = new Replica(port);
-            await replica._app.StartAsync(Cancel);
-            replica.Port = new Uri(replica._app.Urls.Single()).Port;
-            return replica;
-        }
-
-        public IReadOnlyList<Operation> Got(ConversationId conversation) =>
-            [.. Log.Where(operation => operation.Send.ConversationId.ToConversationId() == conversation)];
-
-        public override async Task Exchange(
-            IAsyncStreamReader<OperationBatch> requestStream, IServerStreamWriter<ResultBatch> responseStream, ServerCallContext context)
-        {
-            await context.WriteResponseHeadersAsync([]);
-            Interlocked.Increment(ref _streams);
-            while (await requestStream.MoveNext(context.CancellationToken))
-            {
-                var results = new ResultBatch();
-                foreach (var operation in requestStream.Current.Operations)
-                {
-                    Log.Enqueue(operation);
-                    if (!IsMute) results.Results.Add(new Result { Id = operation.Id, Sent = new() });
-                }
-
-                if (results.Results.Count > 0) await responseStream.WriteAsync(results, context.CancellationToken);
-            }
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            if (_disposed) return;
-            _disposed = true;
-            // As if it were killed: nothing is finished.
-            using var now = new CancellationTokenSource();
-            await now.CancelAsync();
-            await _app.StopAsync(now.Token);
-            await _app.DisposeAsync();
-        }
     }
 }

@@ -70,7 +70,7 @@ public abstract partial class MessageStoreConformance
         await Assert.ThrowsAnyAsync<ArgumentException>(() =>
             Store.AdvanceAsync(Bob, [new(Chat.Id, 1, 0), new(Chat.Id, 2, 0)], At(1), Token));
         await Assert.ThrowsAnyAsync<ArgumentException>(() => Store.AdvanceAsync(Bob, [], At(1), Token));
-        var tooMany = Enumerable.Range(0, 501).Select(_ => new NewPosition(new(Guid.NewGuid()), 1, 1)).ToArray();
+        var tooMany = Enumerable.Range(0, 1_001).Select(_ => new NewPosition(new(Guid.NewGuid()), 1, 1)).ToArray();
         await Assert.ThrowsAnyAsync<ArgumentException>(() => Store.AdvanceAsync(Bob, tooMany, At(1), Token));
         Assert.Equal(new MemberState(0, 0, 0, 0), await MemberAsync(Bob));
     }

@@ -50,6 +50,7 @@ public abstract partial class MessageStoreConformance
             [
                 .. _users.SelectMany((a, i) => _users.Skip(i + 1).Select(b => ConversationShape.Direct(a, b))),
                 ConversationShape.Direct(_users[0], _users[0]),
+                .. Enumerable.Range(0, 3).Select(_ => ConversationShape.Group(ConversationId.NewGroup())),
             ];
         }
 
@@ -58,13 +59,19 @@ public abstract partial class MessageStoreConformance
         public async Task NextAsync()
         {
             var chat = Pick(_chats);
-            var user = Chance(8) ? Pick(_users) : Pick(chat.Members);
+            var user = Chance(8) ? Pick(_users) : Sender(chat);
             var head = (await _model.GetConversationAsync(chat.Id, Token))?.HeadSeq ?? 0;
             var at = At(_random.Next(1_000));
             switch (_random.Next(10))
             {
                 case <= 3:
                     await AppendAsync(chat, head);
+                    break;
+                case 4 when Chance(2):
+                    MemberPosition[] members = [.. Shuffled(_users).Take(_random.Next(1, 5))
+                        .SelectMany(u => Shuffled(_chats).Take(2).Select(c => new MemberPosition(u, (Chance(3) ? c : chat).Id, Seq(head), Seq(head))))
+                        .DistinctBy(p => (p.User, p.Conversation))];
+                    await BothAsync(s => s.AdvanceAsync(members, at, Token));
                     break;
                 case 4:
                     NewPosition[] positions = [.. Shuffled(_chats).Take(_random.Next(1, 4))
@@ -74,6 +81,11 @@ public abstract partial class MessageStoreConformance
                 case 5:
                     long[] seqs = [.. Enumerable.Range(0, _random.Next(1, 4)).Select(_ => Math.Max(1, Seq(head)))];
                     await BothAsync(s => s.HideAsync(chat.Id, user, seqs, at, Token));
+                    break;
+                case 6 when Chance(3):
+                    var settings = new MemberSettings(
+                        Chance(2) ? at : null, Chance(2) ? Chance(2) : null, Chance(2) ? Chance(2) : null);
+                    await BothAsync(s => s.SetAsync(chat.Id, user, settings, at, Token));
                     break;
                 case 6 when Chance(2):
                     var upTo = Seq(head);
@@ -99,7 +111,9 @@ public abstract partial class MessageStoreConformance
                 default:
                     var seq = Math.Max(1, Seq(head));
                     await BothAsync(async s => await s.GetReceiptTimesAsync(chat.Id, user, seq, Token));
+                    await BothAsync(async s => await s.GetReceiptsAsync(chat.Id, seq, Token));
                     await BothAsync(async s => await s.GetViewAsync(chat.Id, user, Token));
+                    await BothAsync(async s => await s.GetViewsAsync(chat.Id, _users, Token));
                     await BothAsync(async s => await s.GetMemberAsync(chat.Id, user, Token));
                     await BothAsync(async s => await s.GetConversationAsync(chat.Id, Token));
                     break;
@@ -111,13 +125,14 @@ public abstract partial class MessageStoreConformance
             var entries = new List<NewEntry>();
             for (var i = _random.Next(1, 4); i > 0; i--)
             {
-                var sender = Pick(chat.Members);
+                var sender = Sender(chat);
                 var at = _random.Next(1_000);
                 if (_sent.Count > 0 && Chance(5))
                 {
                     // Again: as it was, or with another content, or in another conversation.
                     var known = Pick(_sent).Entry;
                     if (known.Kind == EntryKind.Delete) continue;
+                    if (chat.Kind == ConversationKind.Direct) known = known with { Members = [] };
                     entries.Add(Chance(3) ? known with { Id = new(Guid.NewGuid()), ContentHash = 1 } : known with { Id = new(Guid.NewGuid()) });
                 }
                 else if (head > 0 && Chance(6))
@@ -126,9 +141,9 @@ public abstract partial class MessageStoreConformance
                     var entry = (await _model.ReadAsync(chat.Id, target - 1, target + 1, 1, false, Token))[0];
                     entries.Add(Delete(sender, entry, at));
                 }
-                else if (Chance(6))
+                else if (Chance(chat.Kind == ConversationKind.Group ? 3 : 6))
                 {
-                    entries.Add(System(sender, at));
+                    entries.Add(System(sender, at) with { Members = chat.Kind == ConversationKind.Group ? Changes() : [] });
                 }
                 else
                 {
@@ -143,6 +158,12 @@ public abstract partial class MessageStoreConformance
                 if (await _model.FindAsync(entry.Id, Token) is not null) _sent.Add((chat, entry));
             }
         }
+
+        /// <summary>Of a group anybody, member or not.</summary>
+        private UserId Sender(ConversationShape chat) => Pick(chat.Kind == ConversationKind.Group ? _users : chat.Members);
+
+        private MemberChange[] Changes() =>
+            [.. Shuffled(_users).Take(_random.Next(_users.Length + 1)).Select(user => new MemberChange(user, !Chance(3)))];
 
         private async Task BothAsync<T>(Func<IMessageStore, Task<T>> call) => Same(await call(_model), await call(_test.Store), call.Method.Name);
 

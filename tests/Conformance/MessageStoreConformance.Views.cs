@@ -33,6 +33,23 @@ public abstract partial class MessageStoreConformance
 
     [Fact]
     [Trait("Requirement", "R13")]
+    public async Task Muted_archived_and_pinned_are_the_members_own_and_stay()
+    {
+        await SendAsync(Alice, "1", at: 1);
+        Assert.True(await Store.SetAsync(Chat.Id, Bob, new(MutedUntil: At(500), Pinned: true), At(2), Token));
+        Assert.True(await Store.SetAsync(Chat.Id, Bob, new(Archived: true, Pinned: false), At(3), Token));
+        Assert.False(await Store.SetAsync(Chat.Id, UserId.New(), new(Archived: true), At(3), Token));
+        await RestartAsync();
+        var view = await ViewAsync(Bob);
+        Assert.Equal(new(At(500), true, false), view.Settings);
+        Assert.Equal(At(3), view.ChangedAt);
+        Assert.Equal(new(), (await ViewAsync(Alice)).Settings);
+        Assert.True(await Store.SetAsync(Chat.Id, Bob, new(Archived: true), At(9), Token));
+        Assert.Equal(At(3), (await ViewAsync(Bob)).ChangedAt);
+    }
+
+    [Fact]
+    [Trait("Requirement", "R13")]
     public async Task Hidden_messages_do_not_count_as_unread()
     {
         for (var i = 1; i <= 5; i++) await SendAsync(Alice, $"m{i}");

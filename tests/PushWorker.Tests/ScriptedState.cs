@@ -24,6 +24,9 @@ internal sealed class ScriptedState : PushState.PushStateBase
         }
     }
 
+    /// <summary>How often it was asked.</summary>
+    public int Asked { get; private set; }
+
     /// <summary>Fails the next calls as a replica that is going away does.</summary>
     public int Failures { get; set; }
 
@@ -37,6 +40,12 @@ internal sealed class ScriptedState : PushState.PushStateBase
     public void Read(long seq)
     {
         lock (_gate) (_reply.Summary.ReadSeq, _reply.Summary.DeliveredSeq, _reply.Seq, _reply.Badge) = (seq, seq, 0, 0);
+    }
+
+    /// <summary>What the user sees of the conversation.</summary>
+    public void See(Action<Contracts.Messaging.V1.Summary> change)
+    {
+        lock (_gate) change(_reply.Summary);
     }
 
     /// <summary>Some device has it.</summary>
@@ -61,6 +70,7 @@ internal sealed class ScriptedState : PushState.PushStateBase
     {
         lock (_gate)
         {
+            Asked++;
             if (Failures > 0)
             {
                 Failures--;

@@ -175,6 +175,53 @@ public sealed class WorkerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_muted_the_conversation_is_not_told_and_is_told_again_when_the_time_is_over()
+    {
+        var phone = NewPhone();
+        await StartAsync();
+        _state.Newest(1);
+        _state.See(summary => summary.MutedUntilMs = TimeProvider.System.GetUtcNow().AddHours(1).ToUnixTimeMilliseconds());
+        await PublishAsync(1);
+        await LookedAtAsync(1);
+        _state.See(summary => summary.MutedUntilMs = 1);
+        _state.Newest(2);
+        await PublishAsync(2);
+
+        await _gateway.UntilAsync(push => push.Token == phone.Token, Patience, Cancel);
+        Assert.Equal(2, Assert.Single(_gateway.Received).Seq);
+    }
+
+    [Fact]
+    public async Task Who_left_the_group_is_not_told()
+    {
+        var phone = NewPhone();
+        await StartAsync();
+        _state.Newest(1);
+        _state.See(summary => summary.Left = true);
+        await PublishAsync(1);
+        await LookedAtAsync(1);
+        _state.See(summary => summary.Left = false);
+        _state.Newest(2);
+        await PublishAsync(2);
+
+        await _gateway.UntilAsync(push => push.Token == phone.Token, Patience, Cancel);
+        Assert.Equal(2, Assert.Single(_gateway.Received).Seq);
+    }
+
+    [Fact]
+    public async Task A_groups_notification_has_its_name_and_says_who_wrote()
+    {
+        var phone = NewPhone();
+        await StartAsync();
+        _state.See(summary => summary.Name = "Friends");
+        _state.Newest(1);
+        await PublishAsync(1);
+
+        var push = await _gateway.UntilAsync(push => push.Token == phone.Token, Patience, Cancel);
+        Assert.Equal(("Friends", "Ann: Are you there?"), (push.Title, push.Body));
+    }
+
+    [Fact]
     public async Task A_MessageApi_that_does_not_answer_only_delays_it()
     {
         var phone = NewPhone();
@@ -239,6 +286,9 @@ public sealed class WorkerTests : IAsyncLifetime
         Payload = JsonSerializer.SerializeToUtf8Bytes(
             new PushEvent { UserId = _state.User, ConversationId = _state.Conversation, Seq = seq, IsRead = isRead }, EventJson.Default.PushEvent),
     }, Cancel);
+
+    /// <summary>Waits until so many events were looked at: those of a user one after the other.</summary>
+    private Task LookedAtAsync(int events) => UntilAsync(() => _state.Asked >= events, $"{events} events are looked at");
 
     /// <summary>The topic's one open dead letter, once there is one.</summary>
     private async Task<DeadLetter> DeadLetterAsync(string topic)

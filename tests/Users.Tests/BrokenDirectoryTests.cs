@@ -34,6 +34,24 @@ public sealed class BrokenDirectoryTests
         Assert.Contains("seed 1, step", e.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public Task The_walk_of_groups_passes_a_directory_that_is_not_broken() =>
+        DirectoryModel.CompareGroupsAsync(new DirectoryModel(), seed: 1, steps: 400, Cancel);
+
+    [Theory]
+    [InlineData(Fault.AddsBeyondTheMaximum)]
+    [InlineData(Fault.JoinsLate)]
+    [InlineData(Fault.ForgetsWhoLeft)]
+    [InlineData(Fault.TurnsChangesAround)]
+    [InlineData(Fault.ForgetsAllChanges)]
+    [InlineData(Fault.KeepsARevokedInvite)]
+    public async Task The_walk_of_groups_finds_a_broken_directory(Fault fault)
+    {
+        var e = await Assert.ThrowsAsync<TrueException>(
+            () => DirectoryModel.CompareGroupsAsync(new BrokenDirectory(fault), seed: 1, steps: 400, Cancel));
+        Assert.Contains("seed 1, step", e.Message, StringComparison.Ordinal);
+    }
+
     public enum Fault
     {
         ForgetsABlock,
@@ -48,6 +66,12 @@ public sealed class BrokenDirectoryTests
         RemovesATokenThatWasRegisteredAgain,
         KeepsADeadToken,
         RegistersForAnyone,
+        AddsBeyondTheMaximum,
+        JoinsLate,
+        ForgetsWhoLeft,
+        TurnsChangesAround,
+        ForgetsAllChanges,
+        KeepsARevokedInvite,
     }
 
     private sealed class BrokenDirectory(Fault fault) : IDirectory
@@ -55,6 +79,7 @@ public sealed class BrokenDirectoryTests
         private readonly DirectoryModel _right = new();
         private readonly Dictionary<(DeviceId, ConversationId), PushReport> _reported = [];
         private int _blocks;
+        private int _removals;
 
         public Task<bool> AddAccountAsync(Account account, CancellationToken cancellationToken) =>
             fault == Fault.GivesANameTwice
@@ -126,6 +151,41 @@ public sealed class BrokenDirectoryTests
                 },
             })], cancellationToken);
         }
+
+        public Task<GroupOutcome> CreateGroupAsync(NewGroup group, CancellationToken cancellationToken) => _right.CreateGroupAsync(group, cancellationToken);
+
+        public Task<GroupOutcome> ChangeGroupAsync(GroupCommand command, CancellationToken cancellationToken) => (fault, command) switch
+        {
+            (Fault.AddsBeyondTheMaximum, PutGroupMembers put) => _right.ChangeGroupAsync(put with { MaxMembers = 100 }, cancellationToken),
+            (Fault.JoinsLate, JoinGroup join) => _right.ChangeGroupAsync(join with { At = DateTimeOffset.MinValue }, cancellationToken),
+            (Fault.ForgetsWhoLeft, RemoveGroupMember remove) when ++_removals == 5 => _right.ChangeGroupAsync(remove with { User = UserId.New() }, cancellationToken),
+            _ => _right.ChangeGroupAsync(command, cancellationToken),
+        };
+
+        public Task<Group?> FindGroupAsync(ConversationId group, CancellationToken cancellationToken) => _right.FindGroupAsync(group, cancellationToken);
+        public Task<IReadOnlyList<Group>> FindGroupsAsync(IReadOnlyList<ConversationId> groups, CancellationToken cancellationToken) => _right.FindGroupsAsync(groups, cancellationToken);
+        public Task<GroupWithMembers?> ReadGroupAsync(ConversationId group, CancellationToken cancellationToken) => _right.ReadGroupAsync(group, cancellationToken);
+        public Task<IReadOnlyList<GroupMember>> ListGroupMembersAsync(ConversationId group, UserId? after, int limit, CancellationToken cancellationToken) => _right.ListGroupMembersAsync(group, after, limit, cancellationToken);
+
+        public async Task<IReadOnlyList<PendingGroupChange>> ListPendingChangesAsync(ConversationId group, CancellationToken cancellationToken)
+        {
+            var pending = await _right.ListPendingChangesAsync(group, cancellationToken);
+            return fault == Fault.TurnsChangesAround ? [.. pending.Reverse()] : pending;
+        }
+
+        public Task<IReadOnlyList<ConversationId>> ListGroupsWithPendingChangesAsync(DateTimeOffset madeBefore, int limit, CancellationToken cancellationToken) => _right.ListGroupsWithPendingChangesAsync(madeBefore, limit, cancellationToken);
+
+        public Task RemovePendingChangesAsync(ConversationId group, long upToVersion, CancellationToken cancellationToken) =>
+            _right.RemovePendingChangesAsync(group, fault == Fault.ForgetsAllChanges ? long.MaxValue : upToVersion, cancellationToken);
+
+        public Task<GroupStatus> AddInviteAsync(GroupInvite invite, byte[] codeHash, int limit, CancellationToken cancellationToken) => _right.AddInviteAsync(invite, codeHash, limit, cancellationToken);
+        public Task<IReadOnlyList<GroupInvite>> ListInvitesAsync(ConversationId group, DateTimeOffset now, CancellationToken cancellationToken) => _right.ListInvitesAsync(group, now, cancellationToken);
+
+        public Task<GroupStatus> RevokeInviteAsync(ConversationId group, Guid invite, UserId actor, DateTimeOffset now, CancellationToken cancellationToken) =>
+            fault == Fault.KeepsARevokedInvite
+                ? Task.FromResult(GroupStatus.Changed) : _right.RevokeInviteAsync(group, invite, actor, now, cancellationToken);
+
+        public Task<GroupInvite?> FindInviteAsync(byte[] codeHash, CancellationToken cancellationToken) => _right.FindInviteAsync(codeHash, cancellationToken);
 
         // A token that is each device's own belongs to nobody else.
         private string Held(DeviceId device, string token) => fault == Fault.LeavesATokenToItsOldOwner ? $"{token}@{device}" : token;

@@ -8,14 +8,22 @@ namespace WhatsAspire.MessageApi.Storage.Cassandra;
 internal sealed class AppendPlan
 {
     private readonly List<Slot> _slots = [];
-    private readonly List<LogEntry> _entries = [];
+    private readonly List<PlannedEntry> _entries = [];
     private readonly List<(UserId User, SentPosition Position)> _dropped = [];
     private readonly List<long> _targetsElsewhere = [];
     private readonly HashSet<long> _targetsHere = [];
+    private readonly Standings _standings;
 
-    public AppendPlan(Head head, ConversationShape shape, IReadOnlyList<Slot> open, int mostEntries, int mostBytes)
+    /// <summary>Plans entries upon a head.</summary>
+    /// <param name="head">The head.</param>
+    /// <param name="shape">The conversation.</param>
+    /// <param name="standings">How far the senders are, and who is named by a change of members.</param>
+    /// <param name="open">What is to be appended.</param>
+    /// <param name="mostEntries">At most so many.</param>
+    /// <param name="mostBytes">Text of at most so many bytes, or one entry.</param>
+    public AppendPlan(Head head, ConversationShape shape, Standings standings, IReadOnlyList<Slot> open, int mostEntries, int mostBytes)
     {
-        (Shape, Head) = (shape, head);
+        (Shape, Head, Before, _standings) = (shape, head, standings.Copy(), standings);
         var keys = new HashSet<(UserId, string)>();
         var (bytes, end) = (0, Buckets.End(Buckets.Of(head.Seq + 1)));
         foreach (var slot in open)
@@ -24,6 +32,8 @@ internal sealed class AppendPlan
             if (!keys.Add((add.Sender, add.ClientMessageId))) continue;
             bytes += add.Text.Length;
             if (_entries.Count == mostEntries || Head.Seq == end || (bytes > mostBytes && _entries.Count > 0)) break;
+            // His own row would have to say where the one is whose place he takes, before that is true.
+            if (Head.Senders.NextToGo(add.Sender) is { } next && next.Seq > head.Seq) break;
             Add(slot, Buckets.Of(end));
         }
     }
@@ -33,10 +43,13 @@ internal sealed class AppendPlan
     /// <summary>After the entries.</summary>
     public Head Head { get; private set; }
 
+    /// <summary>Before the entries.</summary>
+    public Standings Before { get; }
+
     /// <summary>What is asked for, in the same order as <see cref="Entries"/>.</summary>
     public IReadOnlyList<Slot> Slots => _slots;
 
-    public IReadOnlyList<LogEntry> Entries => _entries;
+    public IReadOnlyList<PlannedEntry> Entries => _entries;
 
     /// <summary>Whose newest entry is not told beside the head any more.</summary>
     public IReadOnlyList<(UserId User, SentPosition Position)> Dropped => _dropped;
@@ -47,36 +60,33 @@ internal sealed class AppendPlan
     /// <summary>Entries in the same bucket that lose their content, some of this batch perhaps.</summary>
     public IReadOnlyCollection<long> TargetsHere => _targetsHere;
 
-    /// <summary>What the callers are told.</summary>
-    /// <param name="readBefore">The read positions of the members among the senders.</param>
-    public IReadOnlyList<AppendOutcome> Outcomes(IReadOnlyDictionary<UserId, long> readBefore)
-    {
-        var read = new Dictionary<UserId, long>(readBefore);
-        var outcomes = new List<AppendOutcome>(_entries.Count);
-        foreach (var entry in _entries)
-        {
-            outcomes.Add(new(AppendStatus.Appended, entry, read.GetValueOrDefault(entry.Sender)));
-            if (read.ContainsKey(entry.Sender)) read[entry.Sender] = entry.Seq;
-        }
+    /// <summary>Who comes and who goes.</summary>
+    public IReadOnlyList<AppendedChanges> Changes => [.. _entries.Select(e => e.Changes).OfType<AppendedChanges>()];
 
-        return outcomes;
-    }
+    /// <summary>What the callers are told.</summary>
+    public AppendOutcome[] Outcomes() =>
+        [.. _entries.Select(e => new AppendOutcome(AppendStatus.Appended, e.Entry, e.SenderBefore?.ReadSeq ?? 0))];
 
     private void Add(Slot slot, long bucket)
     {
         var (add, seq) = (slot.Entry, Head.Seq + 1);
         var at = add.CreatedAt > Head.At ? add.CreatedAt : Head.At;
         var visible = add.IsVisible ? Head.Visible + 1 : Head.Visible;
+        var effective = _standings.Apply(add.Members, seq);
+        var changes = effective.Count == 0 ? null : new AppendedChanges(seq, visible, at, Head.ChangesSeq, effective);
+        var before = _standings.Raise(add.Sender, seq);
         var senders = Head.Senders;
-        if (Shape.Members.Contains(add.Sender))
+        if (before is not null)
         {
             senders = senders.With(add.Sender, new(seq, visible), out var dropped);
             if (dropped is { } one) _dropped.Add(one);
         }
 
-        Head = new(seq, visible, at, add.IsVisible ? seq : Head.NewestVisible, add.IsVisible ? at : Head.NewestVisibleAt, senders);
+        Head = new(
+            seq, visible, at, add.IsVisible ? seq : Head.NewestVisible, add.IsVisible ? at : Head.NewestVisibleAt, senders,
+            changes is null ? Head.ChangesSeq : seq);
         _slots.Add(slot);
-        _entries.Add(new()
+        var entry = new LogEntry
         {
             Conversation = Shape.Id,
             Seq = seq,
@@ -90,9 +100,15 @@ internal sealed class AppendPlan
             TargetSeq = add.TargetSeq,
             Target = add.Target,
             VisibleNumber = visible,
-        });
+        };
+        _entries.Add(new(entry, changes, before));
         if (add.Kind != EntryKind.Delete) return;
         if (Buckets.Of(add.TargetSeq) == bucket) _targetsHere.Add(add.TargetSeq);
         else _targetsElsewhere.Add(add.TargetSeq);
     }
 }
+
+/// <param name="Entry">As it will be stored.</param>
+/// <param name="Changes">Who comes and who goes with it; null when nobody does.</param>
+/// <param name="SenderBefore">How far its sender was before, after the changes; null when he is not a member.</param>
+internal sealed record PlannedEntry(LogEntry Entry, AppendedChanges? Changes, Standing? SenderBefore);

@@ -11,16 +11,16 @@ namespace WhatsAspire.MessageApi.Storage.Cassandra;
 /// <item>Each client message id is claimed, with the head as the place after which its entry will be; the claims that
 /// were there before are looked up in the log. A claim stands before its entry, and the head that the append is conditional
 /// upon was known before the claims were read: an entry of the same id is found there, or has moved the head.</item>
-/// <item>What leads to the entry is written: the id index, the members, the inboxes' times. Without the entry it leads to
-/// nothing.</item>
+/// <item>What leads to the entry is written: the id index, the members, the inboxes' times; of a group only the inboxes of
+/// who comes. Without the entry it leads to nothing.</item>
 /// <item>The entries and the head are written in one conditional batch: the fence.</item>
-/// <item>The times at which the senders' positions rose, and the number of a new bucket: if they are missing, they are found
-/// from the log.</item></list>
+/// <item>The times at which the senders' positions rose, the number of a new bucket, and who is in a group now: if they are
+/// missing, they are found from the log.</item></list>
 /// A batch without an answer is settled by reading, never by guessing: the whole begins again upon the settled
 /// head.</summary>
 internal sealed class Appender(
-    ICqlSession session, Statements statements, LogReader log, MemberReader memberReader, Sends sends, Positions positions, HeadCache heads,
-    StoreMetrics metrics, TimeSpan timeout, TimeProvider time)
+    ICqlSession session, Statements statements, LogReader log, MemberReader memberReader, Sends sends, Positions positions,
+    GroupAppends groups, HeadCache heads, StoreMetrics metrics, TimeSpan timeout, TimeProvider time)
 {
     private const int EntriesAtOnce = 64;
     private const int BytesAtOnce = 256 * 1024;
@@ -76,26 +76,36 @@ internal sealed class Appender(
         var head = settle ? null : heads.Find(conversation);
         if (head is null)
         {
-            var (_, hint, _) = await memberReader.ReadRowsAsync(conversation, CancellationToken.None);
-            head = await log.ReadHeadAsync(conversation, hint, settle, CancellationToken.None);
+            var hint = await memberReader.ReadRollAsync(conversation, CancellationToken.None);
+            head = await log.ReadHeadAsync(conversation, hint.Bucket, settle, CancellationToken.None);
             heads.Put(conversation, head);
         }
 
         var open = Array.FindAll(slots, slot => slot.IsOpen);
-        var rows = memberReader.ReadRowsAsync(conversation, CancellationToken.None);
+        var shape = calls[0].Shape;
+        var reading = ReadAsync(shape, head, open);
         var later = await AnswerKnownAsync(conversation, head, open);
         await CheckTargetsAsync(conversation, head, calls, later);
+        if (await reading is not var (roll, standings)) return null;
 
-        var shape = calls[0].Shape;
-        var plan = new AppendPlan(head, shape, [.. open.TakeWhile(slot => !later.Contains(slot)).Where(slot => slot.IsOpen)], EntriesAtOnce, BytesAtOnce);
-        var outcomes = plan.Outcomes(ReadPositions(shape, head, (await rows).Members));
-        if (outcomes.Count == 0) return 0;
+        Slot[] fresh = [.. open.TakeWhile(slot => !later.Contains(slot)).Where(slot => slot.IsOpen)];
+        var plan = new AppendPlan(head, shape, standings, fresh, EntriesAtOnce, BytesAtOnce);
+        if (plan.Entries.Count == 0) return 0;
         await PrepareAsync(conversation, shape, head, plan);
         if (!await CommitAsync(conversation, head, plan)) return null;
         heads.Put(conversation, plan.Head);
-        await FinishAsync(conversation, shape, head, plan, outcomes);
-        for (var i = 0; i < outcomes.Count; i++) plan.Slots[i].Answer(outcomes[i]);
-        return outcomes.Count;
+        var outcomes = await FinishAsync(conversation, shape, head, plan, roll);
+        for (var i = 0; i < outcomes.Length; i++) plan.Slots[i].Answer(outcomes[i]);
+        return outcomes.Length;
+    }
+
+    /// <summary>How far those are who matter to these entries; null when the head is not the newest.</summary>
+    private async Task<(Roll Roll, Standings Standings)?> ReadAsync(ConversationShape shape, Head head, Slot[] open)
+    {
+        if (shape.Kind == ConversationKind.Group)
+            return await groups.ReadAsync(shape.Id, head, Array.ConvertAll(open, slot => slot.Entry), CancellationToken.None);
+        var (roll, rows) = await memberReader.ReadRowsAsync(shape.Id, CancellationToken.None);
+        return (roll, Standings.Direct(shape, rows, head));
     }
 
     /// <summary>Claims the ids, and answers those that have an entry.</summary>
@@ -122,22 +132,25 @@ internal sealed class Appender(
                 continue;
             }
 
-            var entry = stored.Entry;
-            var isSame = stored.ContentHash == slot.Entry.ContentHash;
-            // Whoever appended it may have died before this.
-            if (isSame) await positions.SentAsync(entry, CancellationToken.None);
-            if (isSame && slot.WasTried && entry.Id == slot.Entry.Id)
-            {
-                // How far its sender had read before is not known any more: the least that it may have been.
-                slot.Answer(new(AppendStatus.Appended, entry, 0));
-                continue;
-            }
-
-            var readSeq = (await memberReader.ReadAsync(entry.Conversation, CancellationToken.None))?.Find(entry.Sender)?.ReadSeq ?? 0;
-            slot.Answer(new(isSame ? AppendStatus.Duplicate : AppendStatus.Conflict, entry, readSeq));
+            slot.Answer(await AnswerAsync(slot, stored));
         }
 
         return later;
+    }
+
+    /// <summary>What is told of an entry that is there. Whoever appended it may have died before he had finished.</summary>
+    private async Task<AppendOutcome> AnswerAsync(Slot slot, StoredEntry stored)
+    {
+        var entry = stored.Entry;
+        var isSame = stored.ContentHash == slot.Entry.ContentHash;
+        if (isSame && entry.Conversation.IsDirect) await positions.SentAsync(entry, CancellationToken.None);
+        // How far its sender had read before is not known any more: the least that it may have been.
+        var isOurs = isSame && slot.WasTried && entry.Id == slot.Entry.Id;
+        if (isOurs && entry.Conversation.IsDirect) return new(AppendStatus.Appended, entry, 0);
+        var known = await memberReader.ReadAsync(entry.Conversation, CancellationToken.None);
+        var lowest = isSame && known is { IsGroup: true } ? await groups.RepeatedAsync(known, entry, CancellationToken.None) : null;
+        if (isOurs) return new(AppendStatus.Appended, entry, 0, lowest);
+        return new(isSame ? AppendStatus.Duplicate : AppendStatus.Conflict, entry, known?.Find(entry.Sender)?.ReadSeq ?? 0, lowest);
     }
 
     /// <summary>Fails the calls with a deletion whose target is not there, before any of their entries is appended.</summary>
@@ -178,20 +191,12 @@ internal sealed class Appender(
         }
     }
 
-    /// <summary>The read positions that the members have before these entries.</summary>
-    private static Dictionary<UserId, long> ReadPositions(ConversationShape shape, Head head, List<Member> rows)
-    {
-        var positions = shape.Members.ToDictionary(member => member, _ => 0L);
-        foreach (var row in rows)
-            if (positions.ContainsKey(row.User)) positions[row.User] = row.With(head.Senders.Find(row.User)).ReadSeq;
-        return positions;
-    }
-
     /// <summary>Writes what leads to the entries.</summary>
     private async Task PrepareAsync(ConversationId conversation, ConversationShape shape, Head head, AppendPlan plan)
     {
         var writes = new List<Task>();
-        foreach (var entry in plan.Entries) writes.Add(sends.PutMessageAsync(entry.Id, conversation, head.Seq, CancellationToken.None));
+        if (shape.Kind == ConversationKind.Group) writes.Add(groups.PrepareAsync(plan, CancellationToken.None));
+        foreach (var (entry, _, _) in plan.Entries) writes.Add(sends.PutMessageAsync(entry.Id, conversation, head.Seq, CancellationToken.None));
         foreach (var member in shape.Members)
             writes.Add(positions.TouchAsync(member, conversation, plan.Head.At, CancellationToken.None));
         if (head.Seq == 0) writes.AddRange(positions.AddMembers(shape, CancellationToken.None));
@@ -213,7 +218,7 @@ internal sealed class Appender(
             statements.MoveHead.Bind(
                 plan.Head.Seq, plan.Head.Visible, plan.Head.At, plan.Head.NewestVisible,
                 plan.Head.NewestVisible == 0 ? CqlValue.Null : plan.Head.NewestVisibleAt, plan.Head.Senders.Write(),
-                conversation.Value, bucket, head.Seq == 0 || head.Bucket != bucket ? CqlValue.Null : head.Seq),
+                plan.Head.ChangesSeq == 0 ? CqlValue.Unset : plan.Head.ChangesSeq, conversation.Value, bucket, head.Seq == 0 || head.Bucket != bucket ? CqlValue.Null : head.Seq),
         };
         for (var i = 0; i < plan.Entries.Count; i++) commands.Add(Insert(conversation, bucket, plan, i));
         foreach (var target in plan.TargetsHere) commands.Add(statements.Erase.Bind(conversation.Value, bucket, target));
@@ -236,7 +241,7 @@ internal sealed class Appender(
 
     private CqlCommand Insert(ConversationId conversation, long bucket, AppendPlan plan, int i)
     {
-        var (entry, hash) = (plan.Entries[i], plan.Slots[i].Entry.ContentHash);
+        var ((entry, changes, _), hash) = (plan.Entries[i], plan.Slots[i].Entry.ContentHash);
         return statements.InsertEntry.Bind(
             conversation.Value, bucket, entry.Seq, entry.Id.Value, entry.Sender.Value, entry.ClientMessageId, unchecked((long)hash),
             (sbyte)entry.Kind,
@@ -245,18 +250,22 @@ internal sealed class Appender(
             entry.CreatedAt, CqlValue.Unset, CqlValue.Unset,
             entry.TargetSeq == 0 ? CqlValue.Unset : entry.TargetSeq,
             entry.Target is { } target ? target.Value : CqlValue.Unset,
-            entry.VisibleNumber);
+            entry.VisibleNumber,
+            changes is null ? CqlValue.Unset : changes.Write());
     }
 
     /// <summary>What the log itself would tell, only not as fast.</summary>
-    private async Task FinishAsync(
-        ConversationId conversation, ConversationShape shape, Head head, AppendPlan plan, IReadOnlyList<AppendOutcome> outcomes)
+    private async Task<AppendOutcome[]> FinishAsync(
+        ConversationId conversation, ConversationShape shape, Head head, AppendPlan plan, Roll before)
     {
+        var outcomes = plan.Outcomes();
         var writes = new List<Task>();
-        foreach (var (_, entry, readBefore) in outcomes)
+        var group = shape.Kind == ConversationKind.Group ? groups.FinishAsync(plan, before, CancellationToken.None) : null;
+        if (group is not null) writes.Add(group);
+        foreach (var (entry, _, sender) in plan.Entries)
         {
             // Who had read everything before reaches with this his own entry alone, and the log has its time.
-            if (readBefore < entry.Seq - 1 && shape.Members.Contains(entry.Sender))
+            if (group is null && sender is { ReadSeq: var read } && read < entry.Seq - 1)
                 writes.Add(positions.SentAsync(entry, CancellationToken.None));
         }
 
@@ -265,12 +274,15 @@ internal sealed class Appender(
         try
         {
             await Task.WhenAll(writes);
+            if (group is not null) outcomes = await group;
         }
         catch (CqlException e)
         {
             // The entries are there, and say so themselves when they are asked.
             Activity.Current?.AddException(e);
         }
+
+        return outcomes;
     }
 
     private static TimeSpan Pause(int tries)

@@ -18,6 +18,8 @@ public sealed class CassandraMessageStore : IMessageStore, IDisposable
     private readonly MemberReader _members;
     private readonly Sends _sends;
     private readonly Positions _positions;
+    private readonly GroupPositions _groups;
+    private readonly Receipts _receipts;
     private readonly Marks _marks;
     private readonly Views _views;
     private readonly AppendLanes _lanes;
@@ -33,13 +35,18 @@ public sealed class CassandraMessageStore : IMessageStore, IDisposable
         _parallelism = options.Parallelism;
         _heads = new(options.HeadsRemembered);
         _log = new(session, statements, _heads);
-        _members = new(session, statements, _log, _heads);
+        var changes = new MemberChanges(session, statements);
+        _members = new(session, statements, _log, changes, _heads);
         _sends = new(session, statements, _log);
         _positions = new(session, statements, _members, _log);
+        var rises = new GroupRises(session, statements, _log, options.Parallelism);
+        _groups = new(session, statements, _members, _log, rises, options.Parallelism);
+        _receipts = new(_members, _log, _positions, rises);
         _marks = new(session, statements, _members, _log, _positions);
         _views = new(session, statements, _members, _log, _marks, options.Parallelism);
+        var groups = new GroupAppends(_members, changes, _groups, rises, _positions, options.Parallelism);
         _lanes = new(
-            new Appender(session, statements, _log, _members, _sends, _positions, _heads, metrics, options.AppendTimeout, time),
+            new Appender(session, statements, _log, _members, _sends, _positions, groups, _heads, metrics, options.AppendTimeout, time),
             options.QueueLength);
     }
 
@@ -66,14 +73,14 @@ public sealed class CassandraMessageStore : IMessageStore, IDisposable
         return await ReadAsync<AppendOutcome?>(async () =>
         {
             if (await _sends.FindAsync(sender, clientMessageId, cancellationToken) is not { Entry: var entry, ContentHash: var hash }) return null;
-            var read = (await _members.ReadAsync(entry.Conversation, cancellationToken))?.Find(sender)?.ReadSeq ?? 0;
+            var read = (await _members.FindAsync(entry.Conversation, sender, cancellationToken))?.Member.ReadSeq ?? 0;
             return new(hash == contentHash ? AppendStatus.Duplicate : AppendStatus.Conflict, entry, read);
         });
     }
 
     /// <inheritdoc/>
     public async ValueTask<ConversationState?> GetConversationAsync(ConversationId conversation, CancellationToken cancellationToken) =>
-        await ReadAsync(async () => (await _members.ReadAsync(conversation, cancellationToken))?.State);
+        await ReadAsync(() => _members.ReadStateAsync(conversation, cancellationToken));
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<LogEntry>> ReadAsync(
@@ -95,17 +102,19 @@ public sealed class CassandraMessageStore : IMessageStore, IDisposable
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<AdvanceOutcome>> AdvanceAsync(
-        UserId user, IReadOnlyList<NewPosition> positions, DateTimeOffset at, CancellationToken cancellationToken)
+        IReadOnlyList<MemberPosition> positions, DateTimeOffset at, CancellationToken cancellationToken)
     {
         StoreArguments.CheckAdvance(positions);
         return RunAsync<IReadOnlyList<AdvanceOutcome>>("store advance", async () =>
         {
             var outcomes = new AdvanceOutcome[positions.Count];
+            int[][] places = [.. Enumerable.Range(0, positions.Count).GroupBy(i => positions[i].Conversation).Select(g => g.ToArray())];
             var parallel = new ParallelOptions { MaxDegreeOfParallelism = _parallelism, CancellationToken = cancellationToken };
-            await Parallel.ForAsync(0, outcomes.Length, parallel, async (i, cancel) =>
+            await Parallel.ForEachAsync(places, parallel, async (of, cancel) =>
             {
-                var p = positions[i];
-                outcomes[i] = await _positions.AdvanceAsync(p.Conversation, user, p.DeliveredSeq, p.ReadSeq, 0, at, cancel);
+                AskedPosition[] asked = Array.ConvertAll(of, i => new AskedPosition(positions[i].User, positions[i].DeliveredSeq, positions[i].ReadSeq, 0));
+                var found = await AdvanceAsync(positions[of[0]].Conversation, asked, at, cancel);
+                for (var i = 0; i < of.Length; i++) outcomes[of[i]] = found[i];
             });
             return outcomes;
         });
@@ -113,14 +122,14 @@ public sealed class CassandraMessageStore : IMessageStore, IDisposable
 
     /// <inheritdoc/>
     public async ValueTask<MemberState?> GetMemberAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken) =>
-        await ReadAsync(async () => (await _members.ReadAsync(conversation, cancellationToken))?.Find(user)?.State);
+        await ReadAsync(async () => (await _members.FindAsync(conversation, user, cancellationToken))?.Member.State);
 
     /// <inheritdoc/>
     public async ValueTask<ReceiptTimes> GetReceiptTimesAsync(
         ConversationId conversation, UserId user, long seq, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(seq);
-        return await ReadAsync(() => _positions.ReadTimesAsync(conversation, user, seq, cancellationToken));
+        return await ReadAsync(() => _receipts.ReadAsync(conversation, user, seq, cancellationToken));
     }
 
     /// <inheritdoc/>
@@ -131,6 +140,22 @@ public sealed class CassandraMessageStore : IMessageStore, IDisposable
     /// <inheritdoc/>
     public async ValueTask<ConversationView?> GetViewAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken) =>
         await ReadAsync(() => _views.ReadAsync(conversation, user, cancellationToken));
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<MemberReceipt>> GetReceiptsAsync(
+        ConversationId conversation, long seq, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(seq);
+        return await ReadAsync(() => _receipts.ReadAsync(conversation, seq, cancellationToken));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<ConversationView?>> GetViewsAsync(
+        ConversationId conversation, IReadOnlyList<UserId> users, CancellationToken cancellationToken)
+    {
+        StoreArguments.CheckViews(users);
+        return await ReadAsync(() => _views.ReadAsync(conversation, users, cancellationToken));
+    }
 
     /// <inheritdoc/>
     public Task<bool> HideAsync(
@@ -153,11 +178,19 @@ public sealed class CassandraMessageStore : IMessageStore, IDisposable
     }
 
     /// <inheritdoc/>
+    public Task<bool> SetAsync(
+        ConversationId conversation, UserId user, MemberSettings settings, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        return RunAsync("store set", () => _positions.SetAsync(conversation, user, settings, at, cancellationToken));
+    }
+
+    /// <inheritdoc/>
     public Task<AdvanceOutcome> ClearAsync(
         ConversationId conversation, UserId user, long seq, DateTimeOffset at, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(seq);
-        return RunAsync("store clear", () => _positions.AdvanceAsync(conversation, user, 0, seq, seq, at, cancellationToken));
+        return RunAsync("store clear", async () => (await AdvanceAsync(conversation, [new(user, 0, seq, seq)], at, cancellationToken))[0]);
     }
 
     public void Dispose()
@@ -166,12 +199,23 @@ public sealed class CassandraMessageStore : IMessageStore, IDisposable
         _heads.Dispose();
     }
 
+    /// <summary>Raises positions in one conversation.</summary>
+    private async Task<AdvanceOutcome[]> AdvanceAsync(
+        ConversationId conversation, AskedPosition[] asked, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        at = Times.Floor(at);
+        if (await _members.ReadAsync(conversation, cancellationToken) is not { } known)
+            return Array.ConvertAll(asked, _ => new AdvanceOutcome(AdvanceStatus.NotFound, null, false, 0));
+        if (known.IsGroup) return await _groups.AdvanceAsync(known, asked, at, cancellationToken);
+        return await Task.WhenAll(asked.Select(one => _positions.AdvanceAsync(known, one, at, cancellationToken)));
+    }
+
     /// <summary>The exclusive end of a range, no further than just beyond the head.</summary>
     private async Task<long> EndAsync(ConversationId conversation, long before, CancellationToken cancellationToken)
     {
         if (before <= Buckets.Size) return before;
-        var (_, hint, _) = await _members.ReadRowsAsync(conversation, cancellationToken);
-        var head = await _log.ReadHeadAsync(conversation, hint, settled: false, cancellationToken);
+        var roll = await _members.ReadRollAsync(conversation, cancellationToken);
+        var head = await _log.ReadHeadAsync(conversation, roll.Bucket, settled: false, cancellationToken);
         return Math.Min(before, head.Seq + 1);
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using WhatsAspire.Cql;
 
 namespace WhatsAspire.MessageApi.Storage.Cassandra;
@@ -10,10 +11,11 @@ namespace WhatsAspire.MessageApi.Storage.Cassandra;
 ///
 /// <para>Cassandra has no transactions over schema changes. So one process at a time works, under a lease that it takes
 /// with a light-weight transaction and renews before every statement; each statement of a script says what it does if it
-/// was done before (<c>IF NOT EXISTS</c>); and a script is noted only after its last one. Who dies in the middle leaves the
+/// was done before (<c>IF NOT EXISTS</c>), or, since not every server has that for columns, is left out if the first column that
+/// it adds is there; and a script is noted only after its last one. Who dies in the middle leaves the
 /// lease to expire and the script to be run again from its start. Scripts of a newer version that are there already are
 /// left alone: two versions run side by side while a deployment rolls.</para></summary>
-internal sealed class CassandraMigrations
+internal sealed partial class CassandraMigrations
 {
     private const string Folder = "storage/cassandra/";
     private const int LeaseSeconds = 60;
@@ -29,6 +31,7 @@ internal sealed class CassandraMigrations
     private readonly CqlStatement _release;
     private readonly CqlStatement _applied;
     private readonly CqlStatement _note;
+    private readonly CqlStatement _column;
 
     public CassandraMigrations(ICqlSession session, CassandraStoreOptions options, TimeProvider time)
     {
@@ -40,6 +43,7 @@ internal sealed class CassandraMigrations
         _release = Statement($"DELETE FROM {locks} WHERE name = 'schema' IF owner = ?");
         _applied = Statement($"SELECT name, sha256 FROM {migrations}");
         _note = Statement($"INSERT INTO {migrations} (name, sha256, applied_at) VALUES (?, ?, ?)");
+        _column = Statement("SELECT column_name FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ? AND column_name = ?");
     }
 
     /// <summary>Applies what is missing; waits for the cluster, and for another process that is at it.</summary>
@@ -90,6 +94,7 @@ internal sealed class CassandraMigrations
             {
                 if (!(await _session.ExecuteAsync(_renew.Bind(_owner, _owner), cancellationToken)).IsApplied)
                     throw new StoreUnavailableException("the lease to change the schema was lost");
+                if (await HasColumnAsync(statement, cancellationToken)) continue;
                 await DefineAsync(statement.Replace("{keyspace}", _options.Keyspace, StringComparison.Ordinal), cancellationToken);
             }
 
@@ -116,6 +121,15 @@ internal sealed class CassandraMigrations
 
         return missing;
     }
+
+    /// <summary>Whether it adds columns that are there. Those of one statement come together.</summary>
+    private async Task<bool> HasColumnAsync(string statement, CancellationToken cancellationToken) =>
+        Addition().Match(statement) is { Success: true } addition
+        && (await _session.ExecuteAsync(
+            _column.Bind(_options.Keyspace, addition.Groups["table"].Value, addition.Groups["column"].Value), cancellationToken)).Count > 0;
+
+    [GeneratedRegex(@"^ALTER TABLE \{keyspace\}\.(?<table>\w+) ADD \((?<column>\w+) ")]
+    private static partial Regex Addition();
 
     /// <summary>Processes that start together make these tables before there is a lease: each table has to have the same id
     /// whoever makes it.</summary>

@@ -10,10 +10,11 @@ namespace WhatsAspire.MessageApi.Storage.Cassandra;
 /// <param name="NewestVisible">The seq of the newest visible entry; 0 without one.</param>
 /// <param name="NewestVisibleAt">Its time.</param>
 /// <param name="Senders">Who wrote last.</param>
+/// <param name="ChangesSeq">The newest entry that changed who is in a group; 0 without one.</param>
 internal sealed record Head(
-    long Seq, long Visible, DateTimeOffset At, long NewestVisible, DateTimeOffset NewestVisibleAt, Senders Senders)
+    long Seq, long Visible, DateTimeOffset At, long NewestVisible, DateTimeOffset NewestVisibleAt, Senders Senders, long ChangesSeq)
 {
-    public static readonly Head None = new(0, 0, DateTimeOffset.MinValue, 0, DateTimeOffset.MinValue, Senders.None);
+    public static readonly Head None = new(0, 0, DateTimeOffset.MinValue, 0, DateTimeOffset.MinValue, Senders.None, 0);
 
     /// <summary>The bucket that the statics of this head stand in.</summary>
     public long Bucket => Buckets.Of(Seq);
@@ -73,6 +74,10 @@ internal sealed class Senders
 
         return null;
     }
+
+    /// <summary>Whose place the user would take; null when there is one for him.</summary>
+    public SentPosition? NextToGo(UserId user) =>
+        _last.Length == Kept && Find(user) is null ? _last[0].Position : null;
 
     /// <summary>After an entry of a user's.</summary>
     /// <param name="user">Who wrote it.</param>

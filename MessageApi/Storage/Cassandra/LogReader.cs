@@ -43,6 +43,15 @@ internal sealed class LogReader(ICqlSession session, Statements statements, Head
         return rows.Count == 0 ? null : ToEntry(conversation, rows[0]);
     }
 
+    /// <summary>The visible number of an entry that exists.</summary>
+    public async Task<long> VisibleAsync(ConversationId conversation, long seq, CancellationToken cancellationToken) =>
+        (await GetAsync(conversation, seq, cancellationToken)).VisibleNumber;
+
+    /// <summary>An entry that exists.</summary>
+    public async Task<LogEntry> GetAsync(ConversationId conversation, long seq, CancellationToken cancellationToken) =>
+        (await FindAsync(conversation, seq, cancellationToken))?.Entry
+            ?? throw new InvalidDataException($"the log of {conversation} lacks its entry {seq}");
+
     /// <summary>The first entry after <paramref name="after"/> that is looked for, or null.</summary>
     public async Task<StoredEntry?> FindAsync(
         ConversationId conversation, long after, Predicate<LogEntry> isIt, CancellationToken cancellationToken)
@@ -106,7 +115,8 @@ internal sealed class LogReader(ICqlSession session, Statements statements, Head
         row.GetTimestamp(2),
         row.IsNull(3) ? 0 : row.GetInt64(3),
         row.IsNull(4) ? DateTimeOffset.MinValue : row.GetTimestamp(4),
-        row.IsNull(5) ? Senders.None : Senders.Read(row.GetBytes(5).Span));
+        row.IsNull(5) ? Senders.None : Senders.Read(row.GetBytes(5).Span),
+        row.IsNull(6) ? 0 : row.GetInt64(6));
 
     private static StoredEntry ToEntry(ConversationId conversation, CqlRow row) => new(
         new()

@@ -10,11 +10,11 @@ internal sealed class Marks(ICqlSession session, Statements statements, MemberRe
     public async Task<bool> HideAsync(
         ConversationId conversation, UserId user, IReadOnlyList<long> seqs, DateTimeOffset at, CancellationToken cancellationToken)
     {
-        var known = await members.ReadAsync(conversation, cancellationToken);
-        if (known?.Find(user) is null) return false;
+        if (await members.FindAsync(conversation, user, cancellationToken) is not { } known) return false;
+        var head = known.Member.HeadOf(known.Head);
         foreach (var seq in seqs)
         {
-            if (seq > known.Head.Seq) return false;
+            if (seq > head) return false;
         }
 
         var fresh = new List<long>(seqs.Count);
@@ -27,10 +27,9 @@ internal sealed class Marks(ICqlSession session, Statements statements, MemberRe
         await positions.TouchAsync(user, conversation, Times.Floor(at), cancellationToken);
         await Task.WhenAll(fresh.Select(async seq =>
         {
-            var stored = await log.FindAsync(conversation, seq, cancellationToken)
-                ?? throw new InvalidDataException($"the log of {conversation} lacks its entry {seq}");
+            var entry = await log.GetAsync(conversation, seq, cancellationToken);
             await session.ExecuteAsync(
-                statements.Hide.Bind(conversation.Value, user.Value, Buckets.Of(seq), seq, stored.Entry.Kind == EntryKind.Text), cancellationToken);
+                statements.Hide.Bind(conversation.Value, user.Value, Buckets.Of(seq), seq, entry.Kind == EntryKind.Text), cancellationToken);
         }));
         return true;
     }

@@ -3,18 +3,19 @@ using WhatsAspire.Cql;
 
 namespace WhatsAspire.MessageApi.Storage.Cassandra;
 
-/// <summary>Writes and reads how far members are. Before a position is written stands what it needs: the time of its rise,
-/// and the inboxes' times. A crash in between leaves a rise that the repeated call writes again.</summary>
+/// <summary>Writes and reads how far members are; <see cref="GroupPositions"/> raises those of groups. Before a position is
+/// written stands what it needs: the time of its rise, and the inboxes' times. A crash in between leaves a rise that the
+/// repeated call writes again.</summary>
 internal sealed class Positions(ICqlSession session, Statements statements, MemberReader members, LogReader log)
 {
-    private enum Position : sbyte
-    {
-        Delivered = 1,
-        Read = 2,
-    }
-
-    /// <summary>The conversation changed for this user.</summary>
+    /// <summary>The conversation changed for this user. In a group that stands beside his positions.</summary>
     public Task TouchAsync(UserId user, ConversationId conversation, DateTimeOffset at, CancellationToken cancellationToken) =>
+        conversation.IsDirect
+            ? EnterAsync(user, conversation, at, cancellationToken)
+            : session.ExecuteAsync(statements.TouchMember.Bind(Times.Latest(at), at, conversation.Value, user.Value), cancellationToken);
+
+    /// <summary>The conversation is in the user's inbox.</summary>
+    public Task EnterAsync(UserId user, ConversationId conversation, DateTimeOffset at, CancellationToken cancellationToken) =>
         session.ExecuteAsync(statements.Touch.Bind(Times.Latest(at), at, user.Value, conversation.Value), cancellationToken);
 
     /// <summary>A conversation begins.</summary>
@@ -42,13 +43,35 @@ internal sealed class Positions(ICqlSession session, Statements statements, Memb
     public Task SentAsync(LogEntry entry, CancellationToken cancellationToken) =>
         RiseAsync(entry.Conversation, entry.Sender, entry.Seq, entry.Seq, entry.CreatedAt, cancellationToken);
 
-    /// <summary>Raises positions of a member; 0 leaves one alone.</summary>
-    public async Task<AdvanceOutcome> AdvanceAsync(
-        ConversationId conversation, UserId user, long delivered, long read, long cleared, DateTimeOffset at, CancellationToken cancellationToken)
+    /// <inheritdoc cref="IMessageStore.SetAsync"/>
+    public async Task<bool> SetAsync(
+        ConversationId conversation, UserId user, MemberSettings settings, DateTimeOffset at, CancellationToken cancellationToken)
     {
-        at = Times.Floor(at);
-        var known = await members.ReadAsync(conversation, cancellationToken);
-        if (known?.Find(user) is not { } member) return new(AdvanceStatus.NotFound, null, false, 0);
+        if (await members.FindAsync(conversation, user, cancellationToken) is not { Member: var member }) return false;
+        if (settings.MutedUntil is { } until) settings = settings with { MutedUntil = Times.Floor(until) };
+        if (member.Settings.With(settings) == member.Settings) return true;
+        await TouchAsync(user, conversation, Times.Floor(at), cancellationToken);
+        await session.ExecuteAsync(
+            statements.PutSettings.Bind(
+                settings.MutedUntil is { } muted ? muted : CqlValue.Unset,
+                settings.Archived is { } archived ? archived : CqlValue.Unset,
+                settings.Pinned is { } pinned ? pinned : CqlValue.Unset,
+                conversation.Value, user.Value),
+            cancellationToken);
+        return true;
+    }
+
+    /// <summary>Raises positions of a member.</summary>
+    /// <param name="known">The conversation as it was read just now.</param>
+    /// <param name="asked">What is asked for.</param>
+    /// <param name="at">The time of the rise, whole milliseconds.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<AdvanceOutcome> AdvanceAsync(
+        Conversation known, AskedPosition asked, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        var (user, delivered, read, cleared) = asked;
+        var conversation = known.Shape.Id;
+        if (known.Find(user) is not { } member) return new(AdvanceStatus.NotFound, null, false, 0);
         var head = known.Head;
         if (delivered > head.Seq || read > head.Seq || cleared > head.Seq)
             return new(AdvanceStatus.BeyondHead, member.State, false, head.Seq);
@@ -60,7 +83,7 @@ internal sealed class Positions(ICqlSession session, Statements statements, Memb
         if (state == member.State) return new(AdvanceStatus.Held, member.State, false, head.Seq);
 
         var (deliveredTo, readTo) = (delivered > member.DeliveredSeq ? delivered : 0, read > member.ReadSeq ? read : 0);
-        var visible = readTo == 0 ? 0 : await VisibleAsync(conversation, head, read, cancellationToken);
+        var visible = readTo == 0 ? 0 : read == head.Seq ? head.Visible : await log.VisibleAsync(conversation, read, cancellationToken);
         IReadOnlyList<UserId> touched = deliveredTo > 0 || readTo > 0 ? known.Shape.Members : [user];
         await Task.WhenAll([
             RiseAsync(conversation, user, deliveredTo, readTo, at, cancellationToken),
@@ -73,24 +96,15 @@ internal sealed class Positions(ICqlSession session, Statements statements, Memb
         return new(AdvanceStatus.Moved, after?.Find(user)?.State ?? state, readTo > 0, after?.Head.Seq ?? head.Seq);
     }
 
-    /// <inheritdoc cref="IMessageStore.GetReceiptTimesAsync"/>
-    public async Task<ReceiptTimes> ReadTimesAsync(ConversationId conversation, UserId user, long seq, CancellationToken cancellationToken)
+    /// <summary>When a member's positions first reached an entry.</summary>
+    public async Task<ReceiptTimes> ReadTimesAsync(ConversationId conversation, Member member, long seq, CancellationToken cancellationToken)
     {
-        var known = await members.ReadAsync(conversation, cancellationToken);
-        if (known?.Find(user) is not { } member || seq > member.DeliveredSeq) return new(null, null);
+        if (seq > member.DeliveredSeq) return new(null, null);
         var entry = await log.FindAsync(conversation, seq, cancellationToken);
-        if (entry is { Entry: var own } && own.Sender == user) return new(own.CreatedAt, own.CreatedAt);
+        if (entry is { Entry: var own } && own.Sender == member.User) return new(own.CreatedAt, own.CreatedAt);
         return new(
-            await FirstAsync(conversation, user, Position.Delivered, seq, member.DeliveredSeq, cancellationToken),
-            await FirstAsync(conversation, user, Position.Read, seq, member.ReadSeq, cancellationToken));
-    }
-
-    private async Task<long> VisibleAsync(ConversationId conversation, Head head, long seq, CancellationToken cancellationToken)
-    {
-        if (seq == head.Seq) return head.Visible;
-        var stored = await log.FindAsync(conversation, seq, cancellationToken)
-            ?? throw new InvalidDataException($"the log of {conversation} lacks its entry {seq}");
-        return stored.Entry.VisibleNumber;
+            await FirstAsync(conversation, member.User, Position.Delivered, seq, member.DeliveredSeq, cancellationToken),
+            await FirstAsync(conversation, member.User, Position.Read, seq, member.ReadSeq, cancellationToken));
     }
 
     private Task RiseAsync(

@@ -9,7 +9,12 @@ internal sealed class Statements(string keyspace, TimeSpan timeout)
     private const string EntryColumns =
         "seq, message_id, sender_id, client_message_id, content_hash, kind, body, reply_to, created_at, edited_at, deleted, target_seq, target_id, visible_number";
 
-    private const string HeadColumns = "head, head_visible, head_at, newest_visible, newest_visible_at, senders";
+    private const string HeadColumns = "head, head_visible, head_at, newest_visible, newest_visible_at, senders, changes_seq";
+
+    private const string MemberColumns =
+        "user_id, ordinal, join_seq, delivered_seq, read_seq, read_visible, cleared_seq, left_seq, changed_at, " + RollColumns + ", muted_until, archived, pinned";
+
+    private const string RollColumns = "bucket, changes_seq, lowest_delivered, lowest_read, lowest_at";
 
     private CqlStatement? _serialHead;
 
@@ -33,12 +38,15 @@ internal sealed class Statements(string keyspace, TimeSpan timeout)
     public CqlStatement ReadEntry { get; } = Read(
         $"SELECT {EntryColumns} FROM {keyspace}.log WHERE conversation_id = ? AND bucket = ? AND seq = ?", timeout);
 
+    public CqlStatement ReadChanges { get; } = Read(
+        $"SELECT member_changes, visible_number, created_at FROM {keyspace}.log WHERE conversation_id = ? AND bucket = ? AND seq = ?", timeout);
+
     public CqlStatement InsertEntry { get; } = Conditional(
-        $"INSERT INTO {keyspace}.log (conversation_id, bucket, {EntryColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", timeout);
+        $"INSERT INTO {keyspace}.log (conversation_id, bucket, {EntryColumns}, member_changes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", timeout);
 
     public CqlStatement MoveHead { get; } = Conditional(
         $"""
-        UPDATE {keyspace}.log SET head = ?, head_visible = ?, head_at = ?, newest_visible = ?, newest_visible_at = ?, senders = ?
+        UPDATE {keyspace}.log SET head = ?, head_visible = ?, head_at = ?, newest_visible = ?, newest_visible_at = ?, senders = ?, changes_seq = ?
         WHERE conversation_id = ? AND bucket = ? IF head = ?
         """,
         timeout);
@@ -72,8 +80,13 @@ internal sealed class Statements(string keyspace, TimeSpan timeout)
         $"UPDATE {keyspace}.members USING TIMESTAMP ? SET bucket = ? WHERE conversation_id = ?", timeout);
 
     public CqlStatement ReadMembers { get; } = Read(
-        $"SELECT user_id, kind, bucket, ordinal, join_seq, delivered_seq, read_seq, read_visible, cleared_seq FROM {keyspace}.members WHERE conversation_id = ?",
-        timeout);
+        $"SELECT {MemberColumns} FROM {keyspace}.members WHERE conversation_id = ?", timeout);
+
+    public CqlStatement ReadMember { get; } = Read(
+        $"SELECT {MemberColumns} FROM {keyspace}.members WHERE conversation_id = ? AND user_id = ?", timeout);
+
+    /// <summary>The statics, which stand beside any one row.</summary>
+    public CqlStatement ReadRoll { get; } = Read($"SELECT {RollColumns} FROM {keyspace}.members WHERE conversation_id = ? LIMIT 1", timeout);
 
     public CqlStatement PutDelivered { get; } = Write(
         $"UPDATE {keyspace}.members USING TIMESTAMP ? SET delivered_seq = ? WHERE conversation_id = ? AND user_id = ?", timeout);
@@ -84,12 +97,54 @@ internal sealed class Statements(string keyspace, TimeSpan timeout)
     public CqlStatement PutCleared { get; } = Write(
         $"UPDATE {keyspace}.members USING TIMESTAMP ? SET cleared_seq = ? WHERE conversation_id = ? AND user_id = ?", timeout);
 
+    /// <summary>What is not set stays. Not to be repeated by itself: it would win over a later one.</summary>
+    public CqlStatement PutSettings { get; } = new(
+        $"UPDATE {keyspace}.members SET muted_until = ?, archived = ?, pinned = ? WHERE conversation_id = ? AND user_id = ?")
+    {
+        Consistency = CqlConsistency.LocalQuorum,
+        Timeout = timeout,
+    };
+
+    // Of groups alone. The time stamps of the first two and of the roll are seqs.
+    public CqlStatement Join { get; } = Write(
+        $"UPDATE {keyspace}.members USING TIMESTAMP ? SET ordinal = 0, join_seq = ?, left_seq = 0 WHERE conversation_id = ? AND user_id = ?", timeout);
+
+    public CqlStatement Leave { get; } = Write(
+        $"UPDATE {keyspace}.members USING TIMESTAMP ? SET left_seq = ? WHERE conversation_id = ? AND user_id = ?", timeout);
+
+    public CqlStatement PutChanges { get; } = Write(
+        $"UPDATE {keyspace}.members USING TIMESTAMP ? SET changes_seq = ? WHERE conversation_id = ?", timeout);
+
+    public CqlStatement TouchMember { get; } = Write(
+        $"UPDATE {keyspace}.members USING TIMESTAMP ? SET changed_at = ? WHERE conversation_id = ? AND user_id = ?", timeout);
+
+    public CqlStatement PutLowestDelivered { get; } = Write(
+        $"UPDATE {keyspace}.members USING TIMESTAMP ? SET lowest_delivered = ? WHERE conversation_id = ?", timeout);
+
+    public CqlStatement PutLowestRead { get; } = Write(
+        $"UPDATE {keyspace}.members USING TIMESTAMP ? SET lowest_read = ? WHERE conversation_id = ?", timeout);
+
+    public CqlStatement PutLowestAt { get; } = Write(
+        $"UPDATE {keyspace}.members USING TIMESTAMP ? SET lowest_at = ? WHERE conversation_id = ?", timeout);
+
     // Times of receipts, marks of deletion. One partition for each member and bucket.
     public CqlStatement PutRise { get; } = Write(
         $"UPDATE {keyspace}.rises USING TIMESTAMP ? SET at = ? WHERE conversation_id = ? AND user_id = ? AND bucket = ? AND position = ? AND seq = ?", timeout);
 
     public CqlStatement FindRise { get; } = Read(
-        $"SELECT seq, at FROM {keyspace}.rises WHERE conversation_id = ? AND user_id = ? AND bucket = ? AND position = ? AND seq >= ? LIMIT 1", timeout);
+        $"SELECT seq, at, from_seq FROM {keyspace}.rises WHERE conversation_id = ? AND user_id = ? AND bucket = ? AND position = ? AND seq >= ? LIMIT 1", timeout);
+
+    public CqlStatement PutLongRise { get; } = Write(
+        $"UPDATE {keyspace}.rises USING TIMESTAMP ? SET at = ?, from_seq = ? WHERE conversation_id = ? AND user_id = ? AND bucket = ? AND position = ? AND seq = ?",
+        timeout);
+
+    // One partition for 64 entries.
+    public CqlStatement PutGroupRise { get; } = Write(
+        $"UPDATE {keyspace}.group_rises USING TIMESTAMP ? SET at = ?, from_seq = ? WHERE conversation_id = ? AND bucket = ? AND position = ? AND seq = ? AND user_id = ?",
+        timeout);
+
+    public CqlStatement ReadGroupRises { get; } = Read(
+        $"SELECT user_id, from_seq, at FROM {keyspace}.group_rises WHERE conversation_id = ? AND bucket = ? AND position = ? AND seq >= ?", timeout);
 
     public CqlStatement Hide { get; } = Write(
         $"INSERT INTO {keyspace}.hidden (conversation_id, user_id, bucket, seq, visible) VALUES (?, ?, ?, ?, ?)", timeout);
@@ -105,6 +160,14 @@ internal sealed class Statements(string keyspace, TimeSpan timeout)
 
     public CqlStatement ReadInboxRow { get; } = Read(
         $"SELECT changed_at FROM {keyspace}.inbox WHERE user_id = ? AND conversation_id = ?", timeout);
+
+    /// <summary>Writes to one partition, which take effect together. Each has its own time stamp.</summary>
+    public CqlBatch Together(IReadOnlyList<CqlCommand> commands) => new(commands, CqlBatchKind.Unlogged)
+    {
+        Consistency = CqlConsistency.LocalQuorum,
+        IsIdempotent = true,
+        Timeout = timeout,
+    };
 
     private static CqlStatement Read(string text, TimeSpan timeout) => new(text)
     {

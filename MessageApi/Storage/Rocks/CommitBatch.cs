@@ -6,13 +6,14 @@ namespace WhatsAspire.MessageApi.Storage.Rocks;
 /// <summary>The rows of one commit, and what the operations in it have to see of each other: each is prepared against
 /// the state that those before it leave, although nothing of that is on disk yet. Used by the writer's thread
 /// alone.</summary>
-internal sealed class CommitBatch : IDisposable
+internal sealed partial class CommitBatch : IDisposable
 {
     private readonly WriteBatch _rows = new();
     private readonly RowWriter _row = new();
     private readonly Dictionary<ConversationId, PendingConversation> _conversations = [];
     private readonly Dictionary<DedupKey, DedupRow> _dedup = [];
     private readonly HashSet<(ConversationId, UserId, long)> _hidden = [];
+    private readonly Dictionary<(ConversationId, UserId), MemberSettings> _settings = [];
     private readonly List<Planned> _plan = [];
     private readonly Dictionary<DedupKey, int> _planned = [];
     private RocksEngine _engine = null!;
@@ -25,6 +26,7 @@ internal sealed class CommitBatch : IDisposable
         _conversations.Clear();
         _dedup.Clear();
         _hidden.Clear();
+        _settings.Clear();
     }
 
     /// <summary>Writes all rows and returns when they are on disk.</summary>
@@ -34,6 +36,7 @@ internal sealed class CommitBatch : IDisposable
         Span<byte> key = stackalloc byte[Keys.Id];
         foreach (var (id, pending) in _conversations)
         {
+            PutMembers(pending);
             if (!pending.Dirty) continue;
             pending.Row.Write(_row);
             Put(_engine.Conversations, Keys.Of(id.Value, key));
@@ -68,7 +71,7 @@ internal sealed class CommitBatch : IDisposable
             {
                 var row = place.Conversation == shape.Id ? pending : Load(place.Conversation);
                 var entry = row?.Entry(place.Seq) ?? FromLog(place);
-                outcomes[i] = new(status, entry, row?.Row.Find(entries[i].Sender)?.ReadSeq ?? 0);
+                outcomes[i] = new(status, entry, row is null ? 0 : FindMember(row, entries[i].Sender)?.ReadSeq ?? 0);
             }
         }
 
@@ -76,15 +79,15 @@ internal sealed class CommitBatch : IDisposable
         return outcomes;
     }
 
-    /// <summary>Raises positions; 0 leaves one alone.</summary>
-    public AdvanceOutcome Advance(
+    /// <summary>Raises positions; 0 leaves one alone. A group's lowest is not settled by it.</summary>
+    private AdvanceOutcome Advance(
         ConversationId conversation, UserId user, long delivered, long read, long cleared, DateTimeOffset at)
     {
         var pending = Load(conversation);
-        if (pending?.Row.Find(user) is not { } member) return new(AdvanceStatus.NotFound, null, false, 0);
+        if (pending is null || FindMember(pending, user) is not { } member) return new(AdvanceStatus.NotFound, null, false, 0);
         var row = pending.Row;
-        if (delivered > row.HeadSeq || read > row.HeadSeq || cleared > row.HeadSeq)
-            return new(AdvanceStatus.BeyondHead, member.State, false, row.HeadSeq);
+        var head = member.Head(row.HeadSeq);
+        if (delivered > head || read > head || cleared > head) return new(AdvanceStatus.BeyondHead, member.State, false, head);
 
         read = Math.Max(read, member.ReadSeq);
         delivered = Math.Max(Math.Max(delivered, read), member.DeliveredSeq);
@@ -92,7 +95,7 @@ internal sealed class CommitBatch : IDisposable
         var (deliveredMoved, readMoved) = (delivered > member.DeliveredSeq, read > member.ReadSeq);
         var clearedMoved = cleared > member.ClearedSeq;
         if (!deliveredMoved && !readMoved && !clearedMoved)
-            return new(AdvanceStatus.Held, member.State, false, row.HeadSeq);
+            return new(AdvanceStatus.Held, member.State, false, head);
 
         // Looked up first: it may fail, and nothing must have been changed then.
         if (readMoved)
@@ -112,21 +115,23 @@ internal sealed class CommitBatch : IDisposable
             if (readMoved) PutAdvance(conversation, user, AdvanceKind.Read, read, at);
         }
 
+        if (row.Group is { } group && member.LeftSeq == 0) group.Rise(member, delivered, read);
         (member.DeliveredSeq, member.ReadSeq, member.ClearedSeq) = (delivered, read, cleared);
-        if (deliveredMoved || readMoved) row.Touch(at);
+        if (row.Group is null && (deliveredMoved || readMoved)) row.Touch(at);
         else member.Touch(at);
+        pending.Changed(member);
         pending.Dirty = true;
-        return new(AdvanceStatus.Moved, member.State, readMoved, row.HeadSeq);
+        return new(AdvanceStatus.Moved, member.State, readMoved, head);
     }
 
     /// <inheritdoc cref="IMessageStore.HideAsync"/>
     public bool Hide(ConversationId conversation, UserId user, IReadOnlyList<long> seqs, DateTimeOffset at)
     {
         var pending = Load(conversation);
-        if (pending?.Row.Find(user) is not { } member) return false;
+        if (pending is null || FindMember(pending, user) is not { } member) return false;
         foreach (var seq in seqs)
         {
-            if (seq < 1 || seq > pending.Row.HeadSeq) return false;
+            if (seq < 1 || seq > member.Head(pending.Row.HeadSeq)) return false;
         }
 
         // Everything is read before anything is changed.
@@ -146,9 +151,28 @@ internal sealed class CommitBatch : IDisposable
             HiddenRow.Write(visible, at, _row);
             Put(_engine.Hidden, Keys.Hidden(conversation, user, seq, key));
             member.Touch(at);
+            pending.Changed(member);
             pending.Dirty = true;
         }
 
+        return true;
+    }
+
+    /// <inheritdoc cref="IMessageStore.SetAsync"/>
+    public bool Set(ConversationId conversation, UserId user, MemberSettings settings, DateTimeOffset at)
+    {
+        var pending = Load(conversation);
+        if (pending is null || FindMember(pending, user) is not { } member) return false;
+        var known = _settings.GetValueOrDefault((conversation, user)) ?? Rows.Settings(_engine, conversation, user);
+        var now = known.With(settings);
+        if (now == known) return true;
+        _settings[(conversation, user)] = now;
+        Span<byte> key = stackalloc byte[Keys.PairLength];
+        SettingsRow.Write(now, _row);
+        Put(_engine.Settings, Keys.Pair(conversation.Value, user.Value, key));
+        member.Touch(at);
+        pending.Changed(member);
+        pending.Dirty = true;
         return true;
     }
 
@@ -248,20 +272,24 @@ internal sealed class CommitBatch : IDisposable
         dedup.Place.Write(_row);
         Put(_engine.Messages, Keys.Of(add.Id.Value, key));
 
+        var lowest = row.Group?.Lowest ?? default;
+        Apply(pending, add.Members, seq, at);
         var before = 0L;
-        if (row.Find(add.Sender) is { } sender)
+        if (FindMember(pending, add.Sender) is { LeftSeq: 0 } sender)
         {
             before = sender.ReadSeq;
             // Who had read everything before reaches with this rise his own entry alone, and the log has its time.
             if (before < seq - 1) PutAdvance(id, sender.User, AdvanceKind.Both, seq, at);
+            row.Group?.Rise(sender, seq, seq);
             sender.ReadSeq = sender.DeliveredSeq = seq;
             sender.ReadVisibleNumber = row.HeadVisibleNumber;
+            pending.Changed(sender);
         }
 
         if (add.Kind == EntryKind.Delete) Erase(pending, add.TargetSeq);
         row.Touch(at);
         pending.Dirty = true;
-        return new(AppendStatus.Appended, entry, before);
+        return new(AppendStatus.Appended, entry, before, Settle(pending, lowest, at));
     }
 
     /// <summary>Overwrites the content of an entry, and notes that the old bytes have to leave the files too.</summary>

@@ -54,25 +54,20 @@ internal sealed class Append(ConversationShape shape, IReadOnlyList<NewEntry> en
     protected override IReadOnlyList<AppendOutcome> Run(CommitBatch batch) => batch.Append(shape, entries);
 }
 
-internal sealed class Advance(UserId user, IReadOnlyList<NewPosition> positions, DateTimeOffset at)
+internal sealed class Advance(IReadOnlyList<MemberPosition> positions, DateTimeOffset at)
     : Operation<IReadOnlyList<AdvanceOutcome>>
 {
-    protected override IReadOnlyList<AdvanceOutcome> Run(CommitBatch batch)
-    {
-        var outcomes = new AdvanceOutcome[positions.Count];
-        for (var i = 0; i < outcomes.Length; i++)
-        {
-            var p = positions[i];
-            outcomes[i] = batch.Advance(p.Conversation, user, p.DeliveredSeq, p.ReadSeq, cleared: 0, at);
-        }
-
-        return outcomes;
-    }
+    protected override IReadOnlyList<AdvanceOutcome> Run(CommitBatch batch) => batch.Advance(positions, at);
 }
 
 internal sealed class Clear(ConversationId conversation, UserId user, long seq, DateTimeOffset at) : Operation<AdvanceOutcome>
 {
-    protected override AdvanceOutcome Run(CommitBatch batch) => batch.Advance(conversation, user, 0, seq, seq, at);
+    protected override AdvanceOutcome Run(CommitBatch batch) => batch.Clear(conversation, user, seq, at);
+}
+
+internal sealed class Set(ConversationId conversation, UserId user, MemberSettings settings, DateTimeOffset at) : Operation<bool>
+{
+    protected override bool Run(CommitBatch batch) => batch.Set(conversation, user, settings, at);
 }
 
 internal sealed class Hide(ConversationId conversation, UserId user, IReadOnlyList<long> seqs, DateTimeOffset at) : Operation<bool>

@@ -7,10 +7,10 @@ namespace WhatsAspire.MessageApi.Storage.Rocks;
 /// <summary>Reads of committed rows.</summary>
 internal static class Rows
 {
-    public static ConversationRow? Conversation(RocksEngine engine, ConversationId id)
+    public static ConversationRow? Conversation(RocksEngine engine, ConversationId id, ReadOptions? reads = null)
     {
         Span<byte> key = stackalloc byte[Keys.Id];
-        return engine.Get(engine.Conversations, Keys.Of(id.Value, key)) is { } row ? ConversationRow.Read(id, row) : null;
+        return engine.Get(engine.Conversations, Keys.Of(id.Value, key), reads) is { } row ? ConversationRow.Read(id, row) : null;
     }
 
     public static EntryPlace? Place(RocksEngine engine, MessageId id)
@@ -27,7 +27,7 @@ internal static class Rows
         var entry = Entry(engine, row.Place)
             ?? throw new InvalidDataException($"the log of {row.Place.Conversation} lacks its entry {row.Place.Seq}");
         var status = row.ContentHash == contentHash ? AppendStatus.Duplicate : AppendStatus.Conflict;
-        return new(status, entry, Conversation(engine, row.Place.Conversation)?.Find(sender)?.ReadSeq ?? 0);
+        return new(status, entry, MemberRows.Find(engine, row.Place.Conversation, sender)?.Member.ReadSeq ?? 0);
     }
 
     public static LogEntry? Entry(RocksEngine engine, EntryPlace place)
@@ -116,6 +116,12 @@ internal static class Rows
         return count;
     }
 
+    public static MemberSettings Settings(RocksEngine engine, ConversationId conversation, UserId user)
+    {
+        Span<byte> key = stackalloc byte[Keys.PairLength];
+        return engine.Get(engine.Settings, Keys.Pair(conversation.Value, user.Value, key)) is { } row ? SettingsRow.Read(row) : new();
+    }
+
     public static bool IsHidden(RocksEngine engine, ConversationId conversation, UserId user, long seq)
     {
         Span<byte> key = stackalloc byte[Keys.HiddenLength];
@@ -127,8 +133,34 @@ internal static class Rows
     /// sending it.</summary>
     public static ReceiptTimes ReceiptTimes(RocksEngine engine, ConversationId conversation, UserId user, long seq)
     {
-        if (Conversation(engine, conversation)?.Find(user) is not { } member || seq > member.DeliveredSeq) return new(null, null);
-        if (Entry(engine, new(conversation, seq)) is { } entry && entry.Sender == user) return new(entry.CreatedAt, entry.CreatedAt);
+        if (MemberRows.Find(engine, conversation, user)?.Member is not { } member) return new(null, null);
+        var entry = Entry(engine, new(conversation, seq));
+        return ReceiptTimes(engine, conversation, member, seq, entry?.Sender == user ? entry.CreatedAt : null);
+    }
+
+    /// <summary>Of everybody for whom an entry is.</summary>
+    public static IReadOnlyList<MemberReceipt> Receipts(
+        RocksEngine engine, ConversationId conversation, long seq, CancellationToken cancellationToken)
+    {
+        if (Entry(engine, new(conversation, seq)) is not { } entry) return [];
+        var receipts = new List<MemberReceipt>();
+        foreach (var member in MemberRows.All(engine, conversation).Members)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var isMember = member.LeftSeq == 0;
+            if (member.User == entry.Sender || !member.State.Sees(seq) || (!isMember && member.DeliveredSeq < seq)) continue;
+            receipts.Add(new(member.User, isMember, ReceiptTimes(engine, conversation, member, seq, sentAt: null)));
+        }
+
+        return receipts;
+    }
+
+    private static ReceiptTimes ReceiptTimes(
+        RocksEngine engine, ConversationId conversation, MemberRow member, long seq, DateTimeOffset? sentAt)
+    {
+        var user = member.User;
+        if (seq > member.DeliveredSeq || !member.State.Sees(seq)) return new(null, null);
+        if (sentAt is not null) return new(sentAt, sentAt);
         using var rows = engine.Iterate(engine.Advances);
         var both = First(rows, conversation, user, AdvanceKind.Both, seq);
         var delivered = First(rows, conversation, user, AdvanceKind.Delivered, seq);

@@ -11,7 +11,7 @@ internal sealed class RocksEngine : IDisposable
     private const byte LayoutVersion = 1;
 
     private static readonly string[] Families =
-        ["default", "log", "dedup", "messages", "conversations", "advances", "hidden", "users", "purge"];
+        ["default", "log", "dedup", "messages", "conversations", "advances", "hidden", "users", "purge", "members", "settings"];
 
     private readonly DbOptions _options;
     private readonly RocksDb _db;
@@ -34,6 +34,8 @@ internal sealed class RocksEngine : IDisposable
         Hidden = db.GetColumnFamily("hidden");
         Users = db.GetColumnFamily("users");
         Purge = db.GetColumnFamily("purge");
+        Members = db.GetColumnFamily("members");
+        Settings = db.GetColumnFamily("settings");
     }
 
     /// <summary>(conversation, seq) → the entry.</summary>
@@ -59,6 +61,12 @@ internal sealed class RocksEngine : IDisposable
 
     /// <summary>(conversation, seq) of entries whose old bytes are still to be removed from the files.</summary>
     public ColumnFamilyHandle Purge { get; }
+
+    /// <summary>(group, user) → positions.</summary>
+    public ColumnFamilyHandle Members { get; }
+
+    /// <summary>(conversation, user) → how the user has it in his list, where he said so.</summary>
+    public ColumnFamilyHandle Settings { get; }
 
     /// <summary>How often the write-ahead log was synced to disk since the opening.</summary>
     public long WalSyncs
@@ -128,11 +136,11 @@ internal sealed class RocksEngine : IDisposable
     }
 
     /// <exception cref="StoreUnavailableException">The files cannot be read.</exception>
-    public byte[]? Get(ColumnFamilyHandle family, ReadOnlySpan<byte> key)
+    public byte[]? Get(ColumnFamilyHandle family, ReadOnlySpan<byte> key, ReadOptions? reads = null)
     {
         try
         {
-            return _db.Get(key, family, _reads);
+            return _db.Get(key, family, reads ?? _reads);
         }
         catch (RocksDbException e)
         {
@@ -140,7 +148,10 @@ internal sealed class RocksEngine : IDisposable
         }
     }
 
-    public Iterator Iterate(ColumnFamilyHandle family) => _db.NewIterator(family, _reads);
+    public Iterator Iterate(ColumnFamilyHandle family, ReadOptions? reads = null) => _db.NewIterator(family, reads ?? _reads);
+
+    /// <summary>What is committed now, for reads of several rows that belong together.</summary>
+    public At TakeSnapshot() => new(_db.CreateSnapshot());
 
     /// <summary>Ends a walk: an iterator that meets an error looks as if it had come to the end.</summary>
     /// <exception cref="StoreUnavailableException">The files cannot be read.</exception>
@@ -255,6 +266,14 @@ internal sealed class RocksEngine : IDisposable
         }
 
         return options;
+    }
+
+    /// <summary>A moment of the folder.</summary>
+    public sealed class At(Snapshot snapshot) : IDisposable
+    {
+        public ReadOptions Reads { get; } = new ReadOptions().SetSnapshot(snapshot);
+
+        public void Dispose() => snapshot.Dispose();
     }
 
     /// <summary>Keeps the engine open.</summary>

@@ -53,10 +53,10 @@ public sealed class RocksMessageStore : IMessageStore, IAsyncDisposable
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<AdvanceOutcome>> AdvanceAsync(
-        UserId user, IReadOnlyList<NewPosition> positions, DateTimeOffset at, CancellationToken cancellationToken)
+        IReadOnlyList<MemberPosition> positions, DateTimeOffset at, CancellationToken cancellationToken)
     {
         StoreArguments.CheckAdvance(positions);
-        return RunAsync("store advance", new Advance(user, positions, at), cancellationToken);
+        return RunAsync("store advance", new Advance(positions, at), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -65,6 +65,14 @@ public sealed class RocksMessageStore : IMessageStore, IAsyncDisposable
     {
         StoreArguments.CheckHide(seqs);
         return RunAsync("store hide", new Hide(conversation, user, seqs, at), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> SetAsync(
+        ConversationId conversation, UserId user, MemberSettings settings, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        return RunAsync("store set", new Set(conversation, user, settings, at), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -87,7 +95,7 @@ public sealed class RocksMessageStore : IMessageStore, IAsyncDisposable
     public ValueTask<MemberState?> GetMemberAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken)
     {
         using var lease = Read(cancellationToken);
-        return new(Rows.Conversation(lease.Engine, conversation)?.Find(user)?.State);
+        return new(MemberRows.Find(lease.Engine, conversation, user)?.Member.State);
     }
 
     /// <inheritdoc/>
@@ -127,11 +135,29 @@ public sealed class RocksMessageStore : IMessageStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<MemberReceipt>> GetReceiptsAsync(
+        ConversationId conversation, long seq, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(seq);
+        using var lease = Read(cancellationToken);
+        return new(Rows.Receipts(lease.Engine, conversation, seq, cancellationToken));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<ConversationView?>> GetViewsAsync(
+        ConversationId conversation, IReadOnlyList<UserId> users, CancellationToken cancellationToken)
+    {
+        StoreArguments.CheckViews(users);
+        using var lease = Read(cancellationToken);
+        var (row, members) = MemberRows.Find(lease.Engine, conversation, users);
+        return new(Array.ConvertAll(members, member => member is null ? null : Views.Of(lease.Engine, row!, member)));
+    }
+
+    /// <inheritdoc/>
     public ValueTask<ConversationView?> GetViewAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken)
     {
         using var lease = Read(cancellationToken);
-        var row = Rows.Conversation(lease.Engine, conversation);
-        return new(row?.Find(user) is { } member ? Views.Of(lease.Engine, row, member) : null);
+        return new(MemberRows.Find(lease.Engine, conversation, user) is { } found ? Views.Of(lease.Engine, found.Row, found.Member) : null);
     }
 
     /// <inheritdoc/>

@@ -17,10 +17,14 @@ internal sealed class ConversationRow
     public long NewestVisibleSeq { get; set; }
     public DateTimeOffset NewestVisibleAt { get; set; }
 
+    /// <summary>Of a group, whose members have rows of their own; null for a direct conversation.</summary>
+    public GroupState? Group { get; init; }
+
     public static ConversationRow New(ConversationShape shape) => new()
     {
         Shape = shape,
         Members = [.. shape.Members.Select(m => new MemberRow { User = m })],
+        Group = shape.Kind == ConversationKind.Group ? new() : null,
     };
 
     public MemberRow? Find(UserId user)
@@ -65,6 +69,8 @@ internal sealed class ConversationRow
             to.Id(m.User.Value).Number(m.JoinSeq).Number(m.DeliveredSeq).Number(m.ReadSeq).Number(m.ClearedSeq)
                 .Number(m.ReadVisibleNumber).Time(m.ChangedAt);
         }
+
+        Group?.Write(to);
     }
 
     public static ConversationRow Read(ConversationId id, ReadOnlySpan<byte> row)
@@ -102,15 +108,16 @@ internal sealed class ConversationRow
             LastCreatedAt = lastCreatedAt,
             NewestVisibleSeq = newestVisible,
             NewestVisibleAt = newestVisibleAt,
+            Group = kind == ConversationKind.Group ? GroupState.Read(ref from) : null,
         };
     }
 }
 
-/// <summary>One member's part of a <see cref="ConversationRow"/>.</summary>
+/// <summary>One member's part of a <see cref="ConversationRow"/>, or of a group's a row of its own.</summary>
 internal sealed class MemberRow
 {
     public required UserId User { get; init; }
-    public long JoinSeq { get; init; }
+    public long JoinSeq { get; set; }
     public long DeliveredSeq { get; set; }
     public long ReadSeq { get; set; }
     public long ClearedSeq { get; set; }
@@ -121,7 +128,18 @@ internal sealed class MemberRow
 
     public DateTimeOffset ChangedAt { get; set; }
 
-    public MemberState State => new(JoinSeq, DeliveredSeq, ReadSeq, ClearedSeq);
+    /// <summary>The entry with which he left; 0 while he is in it.</summary>
+    public long LeftSeq { get; set; }
+
+    /// <summary>The visible number and the time of that entry.</summary>
+    public long LeftVisibleNumber { get; set; }
+
+    public DateTimeOffset LeftAt { get; set; }
+
+    public MemberState State => new(JoinSeq, DeliveredSeq, ReadSeq, ClearedSeq, LeftSeq);
+
+    /// <summary>The newest entry that he may see.</summary>
+    public long Head(long head) => LeftSeq > 0 ? LeftSeq : head;
 
     public void Touch(DateTimeOffset at)
     {
@@ -238,6 +256,43 @@ internal static class HiddenRow
 
     /// <summary>Whether the entry would count as unread.</summary>
     public static bool IsVisible(ReadOnlySpan<byte> row) => new RowReader(row, Version).Byte() != 0;
+}
+
+/// <summary>How a user has a conversation in his list.</summary>
+internal static class SettingsRow
+{
+    private const byte Version = 1;
+
+    [Flags]
+    private enum Has : byte
+    {
+        Nothing = 0,
+        MutedUntil = 1,
+        ArchivedSaid = 2,
+        Archived = 4,
+        PinnedSaid = 8,
+        Pinned = 16,
+    }
+
+    public static void Write(MemberSettings settings, RowWriter to)
+    {
+        var has = Has.Nothing;
+        if (settings.MutedUntil is not null) has |= Has.MutedUntil;
+        if (settings.Archived is { } archived) has |= Has.ArchivedSaid | (archived ? Has.Archived : 0);
+        if (settings.Pinned is { } pinned) has |= Has.PinnedSaid | (pinned ? Has.Pinned : 0);
+        to.Start(Version).Byte((byte)has);
+        if (settings.MutedUntil is { } until) to.Time(until);
+    }
+
+    public static MemberSettings Read(ReadOnlySpan<byte> row)
+    {
+        var from = new RowReader(row, Version);
+        var has = (Has)from.Byte();
+        return new(
+            has.HasFlag(Has.MutedUntil) ? from.Time() : null,
+            has.HasFlag(Has.ArchivedSaid) ? has.HasFlag(Has.Archived) : null,
+            has.HasFlag(Has.PinnedSaid) ? has.HasFlag(Has.Pinned) : null);
+    }
 }
 
 /// <summary>A row that says everything by its key.</summary>

@@ -20,9 +20,9 @@ internal static class Views
             var found = rows.GetKeySpan();
             if (!found.StartsWith(key)) break;
             var id = new ConversationId(Keys.Guid(found[Keys.Id..]));
-            var row = Rows.Conversation(engine, id)
+            var (row, member) = MemberRows.Find(engine, id, user)
                 ?? throw new InvalidDataException($"the conversation {id} is in an index and not in the store");
-            if (row.Find(user) is { } member && member.ChangedAt >= since) views.Add(Of(engine, row, member));
+            if (ChangedAt(row, member) >= since) views.Add(Of(engine, row, member));
         }
 
         RocksEngine.Check(rows);
@@ -35,22 +35,33 @@ internal static class Views
     public static ConversationView Of(RocksEngine engine, ConversationRow row, MemberRow member)
     {
         var id = row.Shape.Id;
-        var (othersDelivered, othersRead) = row.Others(member);
+        var (head, isIn) = (member.Head(row.HeadSeq), member.LeftSeq == 0);
+        var (othersDelivered, othersRead) = row.Group?.Lowest ?? row.Others(member);
         // What was sent moved the sender's own read position: all visible entries after it are others'.
-        var unread = row.HeadVisibleNumber - member.ReadVisibleNumber;
-        if (unread > 0) unread -= Rows.HiddenVisible(engine, id, member.User, member.ReadSeq, row.HeadSeq);
+        var unread = (isIn ? row.HeadVisibleNumber : member.LeftVisibleNumber) - member.ReadVisibleNumber;
+        if (unread > 0) unread -= Rows.HiddenVisible(engine, id, member.User, member.ReadSeq, head);
         return new()
         {
             Shape = row.Shape,
-            HeadSeq = row.HeadSeq,
+            HeadSeq = head,
             Member = member.State,
+            Settings = Rows.Settings(engine, id, member.User),
             UnreadCount = unread,
-            Preview = PreviewOf(engine, row, member),
-            LastMessageAt = row.NewestVisibleSeq > 0 ? row.NewestVisibleAt : row.LastCreatedAt,
-            OthersDeliveredSeq = othersDelivered,
-            OthersReadSeq = othersRead,
-            ChangedAt = member.ChangedAt,
+            Preview = isIn ? PreviewOf(engine, row, member) : null,
+            LastMessageAt = !isIn ? member.LeftAt : row.NewestVisibleSeq > member.JoinSeq ? row.NewestVisibleAt : row.LastCreatedAt,
+            OthersDeliveredSeq = Math.Min(othersDelivered, head),
+            OthersReadSeq = Math.Min(othersRead, head),
+            ChangedAt = ChangedAt(row, member),
         };
+    }
+
+    /// <summary>In a group nothing of what all see is written to each member's row.</summary>
+    private static DateTimeOffset ChangedAt(ConversationRow row, MemberRow member)
+    {
+        var at = member.ChangedAt;
+        if (row.Group is not { } group) return at;
+        if (member.LeftSeq == 0 && row.LastCreatedAt > at) at = row.LastCreatedAt;
+        return group.LowestAt > at ? group.LowestAt : at;
     }
 
     private static string? PreviewOf(RocksEngine engine, ConversationRow row, MemberRow member)

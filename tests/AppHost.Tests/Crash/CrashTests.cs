@@ -11,6 +11,7 @@ public sealed class CrashTests(CrashSystem shared) : IClassFixture<CrashSystem>
 {
     private static readonly string[] Edge = ["chat-edge"];
     private static readonly string[] MessageApi = ["message-api"];
+    private static readonly string[] FanoutWorker = ["fanout-worker"];
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -33,6 +34,28 @@ public sealed class CrashTests(CrashSystem shared) : IClassFixture<CrashSystem>
     });
 
     [Fact]
+    [Trait("Requirement", "R21")]
+    public Task Nothing_is_lost_or_doubled_when_the_FanoutWorker_is_killed() => RunAsync(async (system, load, random) =>
+    {
+        for (var kills = 0; kills < 3; kills++) await KillAsync(system, load, random, FanoutWorker, replicas: 1);
+    });
+
+    [Fact]
+    [Trait("Requirement", "R21")]
+    public Task Nothing_is_lost_or_doubled_while_the_threshold_is_moved_across_the_groups() => RunAsync(async (_, load, random) =>
+    {
+        var settings = Path.Combine(shared.DataPath, "settings.json");
+        for (var moves = 0; moves < 8; moves++)
+        {
+            await load.MomentAsync(random, Cancellation);
+            await File.WriteAllTextAsync(settings, $$"""{ "Fanout": { "Threshold": {{(moves % 2 == 0 ? 0 : 1000)}} } }""", Cancellation);
+        }
+
+        // As it was before.
+        File.Delete(settings);
+    });
+
+    [Fact]
     public Task Nothing_is_lost_or_doubled_when_redis_is_killed() => RunAsync(async (system, load, random) =>
     {
         for (var kills = 0; kills < 2; kills++) await KillAsync(system, load, random, ["redis"], replicas: 1);
@@ -41,7 +64,7 @@ public sealed class CrashTests(CrashSystem shared) : IClassFixture<CrashSystem>
     [Fact]
     public Task Nothing_is_lost_or_doubled_when_everything_is_killed_at_once() => RunAsync(async (system, load, random) =>
     {
-        for (var kills = 0; kills < 2; kills++) await KillAsync(system, load, random, ["chat-edge", "message-api", "redis"], replicas: 2);
+        for (var kills = 0; kills < 2; kills++) await KillAsync(system, load, random, ["chat-edge", "message-api", "redis", "fanout-worker"], replicas: 2);
     });
 
     [Fact]

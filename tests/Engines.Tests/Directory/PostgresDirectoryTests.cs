@@ -26,7 +26,7 @@ public sealed class PostgresDirectoryTests(PostgresServer server) : DirectoryCon
         var database = await server.NewDatabaseAsync();
         var replicas = Enumerable.Range(0, 6).Select(_ => server.Open(database)).ToArray();
         var applied = await Task.WhenAll(replicas.Select(d => Task.Run(() => d.MigrateAsync(Now, Cancel), Cancel)));
-        Assert.Equal(["0001_accounts.sql", "0002_push.sql"], applied.SelectMany(a => a));
+        Assert.Equal(["0001_accounts.sql", "0002_push.sql", "0003_groups.sql"], applied.SelectMany(a => a));
     }
 
     [Fact]
@@ -128,8 +128,8 @@ public sealed class PostgresDirectoryTests(PostgresServer server) : DirectoryCon
         await OpenAsync(database);
         await using var source = NpgsqlDataSource.Create(database);
         await using var command = source.CreateCommand(
-            "SELECT string_agg(table_name || '.' || column_name, ' ' ORDER BY 1) FROM information_schema.columns WHERE collation_name = 'C' AND table_schema = 'public'");
-        Assert.Equal("accounts.username_key signing_keys.key_id", await command.ExecuteScalarAsync(Cancel));
+            "SELECT string_agg(table_name || '.' || column_name, ' ' ORDER BY table_name, column_name) FROM information_schema.columns WHERE collation_name = 'C' AND table_schema = 'public'");
+        Assert.Equal("accounts.username_key chat_groups.client_group_id signing_keys.key_id", await command.ExecuteScalarAsync(Cancel));
     }
 
     private static async Task RunAsync(string database, string sql)

@@ -40,7 +40,7 @@ public sealed class ExternalTests
         });
         await CrashRun.RunAsync(system, async (processes, load, random) =>
         {
-            Assert.Equal(["chat-edge", "chat-edge", "message-api", "message-api", "push-gateways", "push-worker"], processes.Services().Select(service => service.Name));
+            Assert.Equal(["chat-edge", "chat-edge", "fanout-worker", "message-api", "message-api", "push-gateways", "push-worker"], processes.Services().Select(service => service.Name));
             await CrashRun.KillAsync(processes, load, random, ["chat-edge", "message-api"], replicas: 1, Cancel);
         }, Cancel);
     }

@@ -40,8 +40,15 @@ public sealed class LocalCrashTests(LocalCrashSystem shared) : IClassFixture<Loc
     [Fact]
     public Task Nothing_is_lost_or_doubled_when_all_engines_and_services_are_killed_at_once() => RunAsync(async (system, load, random) =>
     {
-        await CrashRun.KillAsync(system, load, random, ["chat-edge", "message-api", .. LocalSystem.Engines], replicas: 2, Cancel);
+        await CrashRun.KillAsync(system, load, random, ["chat-edge", "message-api", "fanout-worker", .. LocalSystem.Engines], replicas: 2, Cancel);
         await LocalSystem.ReadyAsync(system, Cancel);
+    });
+
+    [Fact]
+    [Trait("Requirement", "R21")]
+    public Task Nothing_is_lost_or_doubled_when_the_FanoutWorker_is_killed() => RunAsync(async (system, load, random) =>
+    {
+        for (var kills = 0; kills < 2; kills++) await CrashRun.KillAsync(system, load, random, ["fanout-worker"], replicas: 1, Cancel);
     });
 
     [Fact]

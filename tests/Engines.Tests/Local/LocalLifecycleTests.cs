@@ -23,7 +23,7 @@ public sealed class LocalLifecycleTests
             await using (var first = await StartAsync(data.FullName))
             {
                 TestContext.Current.SendDiagnosticMessage($"ready on local engines after {first.StartTook.TotalSeconds:F1} s, data made anew");
-                Assert.Equal(new[] { "chat-edge", "chat-edge", "message-api", "message-api", "push-gateways", "push-worker" }.Concat(LocalSystem.Engines).Order(), first.Services().Select(s => s.Name).Order());
+                Assert.Equal(new[] { "chat-edge", "chat-edge", "fanout-worker", "message-api", "message-api", "push-gateways", "push-worker" }.Concat(LocalSystem.Engines).Order(), first.Services().Select(s => s.Name).Order());
                 Assert.Contains("engines: local (asked for)", first.Log, StringComparison.Ordinal);
                 Assert.Equal("redis-server", first.Engine(Engine.Redis).Name);
                 Assert.Equal("postgres", first.Engine(Engine.Postgres).Name);

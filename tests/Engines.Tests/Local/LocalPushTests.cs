@@ -67,7 +67,7 @@ public sealed class LocalPushTests(LocalCrashSystem shared) : IClassFixture<Loca
             round++;
             foreach (var phone in phones)
             {
-                var message = new Outgoing(Guid.NewGuid().ToString(), "", phone.UserId, $"round {round}");
+                var message = new Outgoing(Guid.NewGuid().ToString(), "", phone.UserId, IsToGroup: false, $"round {round}");
                 while (await rest.SendAsync(ann, message, Cancel) is null) await PauseAsync();
             }
 

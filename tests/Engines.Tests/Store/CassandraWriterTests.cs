@@ -1,4 +1,5 @@
 using WhatsAspire.Contracts;
+using WhatsAspire.Cql;
 using WhatsAspire.MessageApi.Storage;
 using WhatsAspire.MessageApi.Storage.Cassandra;
 using Xunit;
@@ -145,7 +146,20 @@ public sealed class CassandraWriterTests(StoreNode node)
         var options = new CassandraStoreOptions { Keyspace = keyspace };
         var applied = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ =>
             new CassandraMigrations(session, options, TimeProvider.System).ApplyAsync(Token)));
-        Assert.Equal("0001_log.cql", Assert.Single(applied.SelectMany(a => a)));
+        Assert.Equal(["0001_log.cql", "0002_groups.cql", "0003_settings.cql"], applied.SelectMany(a => a));
         Assert.Empty(await new CassandraMigrations(session, options, TimeProvider.System).ApplyAsync(Token));
+    }
+
+    [Fact]
+    [Trait("Requirement", "R54")]
+    public async Task A_script_that_was_applied_and_not_noted_is_applied_again()
+    {
+        var keyspace = $"again_{Guid.NewGuid():N}"[..30];
+        var session = await node.SessionAsync(Token);
+        var migrations = new CassandraMigrations(session, new() { Keyspace = keyspace }, TimeProvider.System);
+        var applied = await migrations.ApplyAsync(Token);
+        await session.ExecuteAsync(new CqlStatement($"TRUNCATE {keyspace}.schema_migrations") { Timeout = TimeSpan.FromSeconds(30) }.Bind(), Token);
+        Assert.Equal(applied, await migrations.ApplyAsync(Token));
+        Assert.Empty(await migrations.ApplyAsync(Token));
     }
 }

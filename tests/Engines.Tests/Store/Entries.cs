@@ -21,6 +21,15 @@ internal static class Entries
         ContentHash = XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(text)),
     };
 
+    /// <summary>Who comes to a group and who goes.</summary>
+    public static NewEntry Members(UserId by, IReadOnlyList<UserId>? joins = null, IReadOnlyList<UserId>? leaves = null, double at = 0) =>
+        Text(by, "", at) with
+        {
+            Kind = EntryKind.System,
+            Text = default,
+            Members = [.. (joins ?? []).Select(u => new MemberChange(u, true)), .. (leaves ?? []).Select(u => new MemberChange(u, false))],
+        };
+
     public static NewEntry Delete(UserId sender, NewEntry target, long seq, double at = 0) => Text(sender, "", at) with
     {
         Kind = EntryKind.Delete,

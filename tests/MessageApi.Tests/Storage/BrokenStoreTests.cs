@@ -36,6 +36,19 @@ public sealed class BrokenStoreTests
         FailsAsync<LetsPositionsFall>(nameof(MessageStoreConformance.Positions_rise_and_never_fall));
 
     [Fact]
+    [Trait("Requirement", "R22")]
+    public Task A_store_that_lets_nobody_leave_a_group_fails_the_suite() =>
+        FailsAsync<LetsNobodyLeave>(nameof(MessageStoreConformance.Who_joins_sees_from_then_on_and_who_leaves_nothing_after));
+
+    [Fact]
+    [Trait("Requirement", "R12")]
+    public Task A_store_that_does_not_tell_when_the_slowest_member_rises_fails_the_suite() =>
+        FailsAsync<TellsNoRise>(
+            nameof(MessageStoreConformance.A_groups_ticks_are_the_lowest_of_all_and_told_once_when_they_rise),
+            nameof(MessageStoreConformance.Five_hundred_members_rise_together_and_each_has_its_time),
+            nameof(MessageStoreConformance.Racing_rises_leave_the_lowest_where_the_slowest_is));
+
+    [Fact]
     [Trait("Requirement", "R3")]
     public Task A_store_that_acknowledges_too_early_fails_the_suite() =>
         FailsAsync<AcknowledgesTooEarly>(

@@ -23,8 +23,8 @@ internal class SoundStore : IMessageStore
         Inner.FindSentAsync(sender, clientMessageId, contentHash, cancellationToken);
 
     public virtual Task<IReadOnlyList<AdvanceOutcome>> AdvanceAsync(
-        UserId user, IReadOnlyList<NewPosition> positions, DateTimeOffset at, CancellationToken cancellationToken) =>
-        Inner.AdvanceAsync(user, positions, at, cancellationToken);
+        IReadOnlyList<MemberPosition> positions, DateTimeOffset at, CancellationToken cancellationToken) =>
+        Inner.AdvanceAsync(positions, at, cancellationToken);
 
     public virtual ValueTask<MemberState?> GetMemberAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken) =>
         Inner.GetMemberAsync(conversation, user, cancellationToken);
@@ -32,6 +32,10 @@ internal class SoundStore : IMessageStore
     public Task<bool> HideAsync(
         ConversationId conversation, UserId user, IReadOnlyList<long> seqs, DateTimeOffset at, CancellationToken cancellationToken) =>
         Inner.HideAsync(conversation, user, seqs, at, cancellationToken);
+
+    public Task<bool> SetAsync(
+        ConversationId conversation, UserId user, MemberSettings settings, DateTimeOffset at, CancellationToken cancellationToken) =>
+        Inner.SetAsync(conversation, user, settings, at, cancellationToken);
 
     public Task<AdvanceOutcome> ClearAsync(
         ConversationId conversation, UserId user, long seq, DateTimeOffset at, CancellationToken cancellationToken) =>
@@ -50,6 +54,14 @@ internal class SoundStore : IMessageStore
     public ValueTask<ReceiptTimes> GetReceiptTimesAsync(
         ConversationId conversation, UserId user, long seq, CancellationToken cancellationToken) =>
         Inner.GetReceiptTimesAsync(conversation, user, seq, cancellationToken);
+
+    public ValueTask<IReadOnlyList<MemberReceipt>> GetReceiptsAsync(
+        ConversationId conversation, long seq, CancellationToken cancellationToken) =>
+        Inner.GetReceiptsAsync(conversation, seq, cancellationToken);
+
+    public ValueTask<IReadOnlyList<ConversationView?>> GetViewsAsync(
+        ConversationId conversation, IReadOnlyList<UserId> users, CancellationToken cancellationToken) =>
+        Inner.GetViewsAsync(conversation, users, cancellationToken);
 
     public ValueTask<IReadOnlyList<ConversationView>> ListConversationsAsync(
         UserId user, DateTimeOffset since, CancellationToken cancellationToken) =>
@@ -129,13 +141,13 @@ internal sealed class LetsPositionsFall : SoundStore
     private readonly Dictionary<(ConversationId, UserId), MemberState> _last = [];
 
     public override async Task<IReadOnlyList<AdvanceOutcome>> AdvanceAsync(
-        UserId user, IReadOnlyList<NewPosition> positions, DateTimeOffset at, CancellationToken cancellationToken)
+        IReadOnlyList<MemberPosition> positions, DateTimeOffset at, CancellationToken cancellationToken)
     {
-        var outcomes = await base.AdvanceAsync(user, positions, at, cancellationToken);
+        var outcomes = await base.AdvanceAsync(positions, at, cancellationToken);
         lock (_last)
         {
-            foreach (var p in positions) _last[(p.Conversation, user)] = new(0, Math.Max(p.DeliveredSeq, p.ReadSeq), p.ReadSeq, 0);
-            return [.. outcomes.Zip(positions).Select(o => o.First.Member is null ? o.First : o.First with { Member = _last[(o.Second.Conversation, user)] })];
+            foreach (var p in positions) _last[(p.Conversation, p.User)] = new(0, Math.Max(p.DeliveredSeq, p.ReadSeq), p.ReadSeq, 0);
+            return [.. outcomes.Zip(positions).Select(o => o.First.Member is null ? o.First : o.First with { Member = _last[(o.Second.Conversation, o.Second.User)] })];
         }
     }
 
@@ -167,4 +179,20 @@ internal sealed class AcknowledgesTooEarly : SoundStore
         if (_appends.Count > 0) _appends.RemoveAt(_appends.Count - 1);
         foreach (var (conversation, entries) in _appends) _ = Inner.AppendAsync(conversation, entries, CancellationToken.None);
     }
+}
+
+/// <summary>Who was in a group once is in it for ever.</summary>
+internal sealed class LetsNobodyLeave : SoundStore
+{
+    public override Task<IReadOnlyList<AppendOutcome>> AppendAsync(
+        ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken) =>
+        base.AppendAsync(conversation, [.. entries.Select(e => e with { Members = [.. e.Members.Where(m => m.IsMember)] })], cancellationToken);
+}
+
+/// <summary>Keeps to itself how far all members of a group are.</summary>
+internal sealed class TellsNoRise : SoundStore
+{
+    public override async Task<IReadOnlyList<AdvanceOutcome>> AdvanceAsync(
+        IReadOnlyList<MemberPosition> positions, DateTimeOffset at, CancellationToken cancellationToken) =>
+        [.. (await base.AdvanceAsync(positions, at, cancellationToken)).Select(o => o with { Lowest = null })];
 }

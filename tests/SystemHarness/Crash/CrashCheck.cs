@@ -12,6 +12,10 @@ internal sealed class CrashCheck(CrashLoad load)
     private sealed record Conversation(string Id, IReadOnlyList<Frame> History, IReadOnlyList<CrashClient> Members)
     {
         public long Head => History.Count;
+
+        public bool IsGroup => History[0].Kind == "system";
+
+        public IEnumerable<string> Users => Members.Select(device => device.Account.UserId).Distinct();
     }
 
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -63,12 +67,13 @@ internal sealed class CrashCheck(CrashLoad load)
                     _ledger.Fault($"history: {entry.ClientMessageId} is there twice, the second time at {where}");
                 }
 
+                last = entry;
+                if (!entry.IsText) continue;
                 if (!_ledger.Meant.TryGetValue(entry.ClientMessageId!, out var meant)) _ledger.Fault($"history: nobody has sent {where}");
                 else if (meant.Text != entry.Text || meant.Sender != entry.SenderId) _ledger.Fault($"history: {where} is not what was sent");
                 var stored = new Promise(entry.ConversationId!, entry.Seq, entry.MessageId!, entry.CreatedAt);
                 if (_ledger.Promised.TryGetValue(entry.ClientMessageId!, out var promised) && promised != stored)
                     _ledger.Fault($"history: {entry.ClientMessageId} was promised as {promised}, and is {stored}");
-                last = entry;
             }
         }
 
@@ -127,7 +132,7 @@ internal sealed class CrashCheck(CrashLoad load)
         from conversation in _conversations.Values
         from device in conversation.Members
         let seen = device.Look(conversation.Id, holding => holding.Others)
-        let due = new Others(conversation.Head, ReadBy(conversation, other => other != device.Account.UserId))
+        let due = new Others(conversation.Head, ReadByOthers(conversation, device.Account.UserId))
         where seen.DeliveredSeq < LastOf(device, conversation, due.DeliveredSeq) || seen.ReadSeq < LastOf(device, conversation, due.ReadSeq)
             || seen.DeliveredSeq > due.DeliveredSeq || seen.ReadSeq > due.ReadSeq
         select $"{device.Name} saw {seen} where {due} is due in {conversation.Id}";
@@ -135,6 +140,11 @@ internal sealed class CrashCheck(CrashLoad load)
     /// <summary>The user's last message up to a seq: a tick says something of his own messages alone.</summary>
     private static long LastOf(CrashClient device, Conversation conversation, long upTo) =>
         conversation.History.LastOrDefault(entry => entry.SenderId == device.Account.UserId && entry.Seq <= upTo)?.Seq ?? 0;
+
+    /// <summary>How far the other one has read; of a group, the slowest of all.</summary>
+    private static long ReadByOthers(Conversation conversation, string own) => conversation.IsGroup
+        ? conversation.Users.Min(one => ReadBy(conversation, user => user == one))
+        : ReadBy(conversation, user => user != own);
 
     /// <summary>How far a member has read: what was confirmed to his devices, and his own last message.</summary>
     private static long ReadBy(Conversation conversation, Func<string, bool> user)
@@ -156,8 +166,8 @@ internal sealed class CrashCheck(CrashLoad load)
                 var own = device.Account.UserId;
                 var read = ReadBy(conversation, user => user == own);
                 var due = (conversation.Head, Delivered: conversation.Head, Read: read,
-                    Unread: conversation.History.LongCount(entry => entry.SenderId != own && entry.Seq > read),
-                    Others: new Others(conversation.Head, ReadBy(conversation, user => user != own)));
+                    Unread: conversation.History.LongCount(entry => entry.IsText && entry.SenderId != own && entry.Seq > read),
+                    Others: new Others(conversation.Head, ReadByOthers(conversation, own)));
                 var shown = (summary.HeadSeq, Delivered: summary.DeliveredSeq, Read: summary.ReadSeq, Unread: summary.UnreadCount, Others: summary.Others!);
                 if (shown != due) _ledger.Fault($"{device.Name}: the summary of {conversation.Id} says {shown} where {due} is due");
             }

@@ -74,7 +74,7 @@ internal sealed partial class CrashClient
         foreach (var frame in _outbox.Resend(now)) Write(frame);
         if (IsBusy)
         {
-            foreach (var (partner, perSecond) in Partners) Send(partner, perSecond, now);
+            foreach (var (partner, isGroup, perSecond) in Partners) Send(partner, isGroup, perSecond, now);
             ReadSome();
         }
 
@@ -99,13 +99,13 @@ internal sealed partial class CrashClient
         foreach (var (conversation, seq) in _reads) AskToRead(conversation, seq, now);
     }
 
-    private void Send(string partner, double perSecond, long now)
+    private void Send(string partner, bool isGroup, double perSecond, long now)
     {
         var due = _due.GetValueOrDefault(partner) + (perSecond * Tick.TotalSeconds);
         for (; due >= 1; due--)
         {
             if (_outbox.IsFull) break;
-            var message = _outbox.Add(Account, partner, _random, now);
+            var message = _outbox.Add(Account, partner, isGroup, _random, now);
             Write(Outbox.ToFrame(message));
             Repeat(message);
         }

@@ -50,8 +50,8 @@ internal sealed partial class CrashClient : IAsyncDisposable
 
     public string Token => _token;
 
-    /// <summary>Whom it sends to, and how many messages a second.</summary>
-    public IReadOnlyList<(string UserId, double PerSecond)> Partners { get; set; } = [];
+    /// <summary>Whom it sends to, users and groups, and how many messages a second.</summary>
+    public IReadOnlyList<(string Id, bool IsGroup, double PerSecond)> Partners { get; set; } = [];
 
     /// <summary>Whether it goes on to make new messages, and reads now and then.</summary>
     public bool IsBusy { get; set; }

@@ -1,12 +1,17 @@
 namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>People who write to each other while processes die: three pairs, the first of them with a second device, and
-/// one who is away all the time and comes back at the end.</summary>
+/// one who is away all the time and comes back at the end. All of them are in one group, and four of them in another: where
+/// <see cref="Threshold"/> is the system's, the entries of the one go over the queue and those of the other don't.</summary>
 internal sealed class CrashLoad : IAsyncDisposable
 {
     private const int Talkers = 6;
     private const double PerSecond = 40;
     private const double PerSecondToAbsent = 10;
+    private const double PerSecondToGroup = 1.5;
+
+    /// <summary>Between the sizes of the two groups: the setting <c>Fanout__Threshold</c>.</summary>
+    public const int Threshold = 5;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
@@ -91,16 +96,20 @@ internal sealed class CrashLoad : IAsyncDisposable
         for (var i = 0; i < Talkers; i++) _talkers.Add(await AddDeviceAsync(address, await AddAccountAsync(i), $"talker {i}", i, cancellationToken));
         SecondDevice = await AddDeviceAsync(address, _talkers[0].Account, "talker 0's second device", Talkers, cancellationToken);
         Absent = await AddDeviceAsync(address, await AddAccountAsync(Talkers), "absent one", Talkers + 1, cancellationToken);
+        var users = _talkers.Append(Absent).Select(device => device.Account.UserId).ToArray();
+        var all = await _rest.CreateGroupAsync(_talkers[0].Token, "all", users[1..], cancellationToken);
+        var some = await _rest.CreateGroupAsync(_talkers[0].Token, "some", users[1..4], cancellationToken);
         for (var i = 0; i < Talkers; i++)
         {
             var talker = _talkers[i];
-            talker.Partners = [(_talkers[i ^ 1].Account.UserId, PerSecond)];
+            talker.Partners = [(_talkers[i ^ 1].Account.UserId, false, PerSecond), (all, true, PerSecondToGroup)];
+            if (i < 4) talker.Partners = [.. talker.Partners, (some, true, PerSecondToGroup)];
             talker.OtherWays = [message => _ = SendOverRestAsync(talker, message)];
             talker.IsBusy = true;
         }
 
         _talkers[0].OtherWays = [.. _talkers[0].OtherWays, SecondDevice.SendCopy];
-        _talkers[0].Partners = [.. _talkers[0].Partners, (Absent.Account.UserId, PerSecondToAbsent)];
+        _talkers[0].Partners = [.. _talkers[0].Partners, (Absent.Account.UserId, false, PerSecondToAbsent)];
         foreach (var device in Devices) device.Start();
         await Ledger.UntilAsync(() => Devices.All(device => device.IsSynced), Patience,
             () => $"'synced' on {string.Join(", ", Devices.Where(device => !device.IsSynced).Select(device => device.Name))}", cancellationToken);

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>One system for all crash tests, on one data folder and one port, however often it is started again.</summary>
@@ -20,7 +22,12 @@ public class CrashSystem : IAsyncDisposable
     /// <param name="environment">Variables for the AppHost and all that it starts.</param>
     protected CrashSystem(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
-        (_arguments, _environment) = (arguments, environment);
+        // Of the load's two groups one is on either side of it.
+        var settings = new Dictionary<string, string>(environment ?? new Dictionary<string, string>())
+        {
+            ["Fanout__Threshold"] = CrashLoad.Threshold.ToString(CultureInfo.InvariantCulture),
+        };
+        (_arguments, _environment) = (arguments, settings);
         if (OperatingSystem.IsLinux())
             File.SetUnixFileMode(_data.FullName, File.GetUnixFileMode(_data.FullName) | UnixFileMode.OtherExecute);
     }

@@ -77,7 +77,9 @@ internal sealed class Holding(string conversation, string device, Ledger ledger)
 
         if (!_seqs.TryAdd(held.ClientMessageId, entry.Seq))
             ledger.Fault($"{device}: {held.ClientMessageId} is in {conversation} twice, at {_seqs[held.ClientMessageId]} and at {entry.Seq}");
-        if (!ledger.Meant.TryGetValue(held.ClientMessageId, out var meant))
+        if (!entry.IsText)
+            ledger.CountSystem();
+        else if (!ledger.Meant.TryGetValue(held.ClientMessageId, out var meant))
             ledger.Fault($"{device}: {held.ClientMessageId} came, which nobody has sent");
         else if (entry.Text is not null && meant.Text != entry.Text)
             ledger.Fault($"{device}: {held.ClientMessageId} came with another text");

@@ -4,7 +4,12 @@ using System.Diagnostics;
 namespace WhatsAspire.SystemHarness.Crash;
 
 /// <summary>A text that somebody means to send, until he is told that it was.</summary>
-internal sealed record Outgoing(string ClientMessageId, string Sender, string To, string Text);
+/// <param name="ClientMessageId">The same in all repetitions.</param>
+/// <param name="Sender">His user id.</param>
+/// <param name="To">A user's id, or a group's.</param>
+/// <param name="IsToGroup">Which of the two.</param>
+/// <param name="Text">What it says.</param>
+internal sealed record Outgoing(string ClientMessageId, string Sender, string To, bool IsToGroup, string Text);
 
 /// <summary>What a <c>sent</c> promised.</summary>
 internal sealed record Promise(string ConversationId, long Seq, string MessageId, DateTimeOffset CreatedAt);
@@ -26,6 +31,7 @@ internal sealed class Ledger
     private long _refused;
     private long _pulled;
     private long _receipts;
+    private long _system;
 
     /// <summary>Everything that was meant to be sent, by client message id.</summary>
     public ConcurrentDictionary<string, Outgoing> Meant { get; } = new();
@@ -44,6 +50,8 @@ internal sealed class Ledger
     public void CountRefused() => Interlocked.Increment(ref _refused);
 
     public void CountPulled(int messages) => Interlocked.Add(ref _pulled, messages);
+
+    public void CountSystem() => Interlocked.Increment(ref _system);
 
     public void CountReceipt() => Interlocked.Increment(ref _receipts);
 
@@ -95,5 +103,5 @@ internal sealed class Ledger
 
     public override string ToString() =>
         $"{Kills} kills, {Meant.Count} messages meant, {Promised.Count} sent, {_resent} resent, {_repeated} repeated on purpose, "
-        + $"{_duplicates} answered as duplicates, {_refused} refused for a while, {_reconnects} reconnects, {_pulled} pulled, {_receipts} receipts";
+        + $"{_duplicates} answered as duplicates, {_refused} refused for a while, {_reconnects} reconnects, {_pulled} pulled, {_receipts} receipts, {_system} system entries";
 }

@@ -21,19 +21,15 @@ internal sealed class Outbox(Ledger ledger)
 
     public bool IsFull => _waiting.Count >= Window;
 
-    public static object ToFrame(Outgoing message) => new
-    {
-        type = "send",
-        client_message_id = message.ClientMessageId,
-        to = new { user_id = message.To },
-        message.Text,
-    };
+    public static object ToFrame(Outgoing message) => message.IsToGroup
+        ? new { type = "send", client_message_id = message.ClientMessageId, conversation_id = message.To, message.Text }
+        : new { type = "send", client_message_id = message.ClientMessageId, to = new { user_id = message.To }, message.Text };
 
     /// <summary>Makes a new message, which is about to be written.</summary>
-    public Outgoing Add(Account from, string to, Random random, long now)
+    public Outgoing Add(Account from, string to, bool isToGroup, Random random, long now)
     {
         var id = $"{from.Username}-{ledger.Meant.Count}-{random.Next(1 << 30)}";
-        var message = new Outgoing(id, from.UserId, to, $"{id} {new string('x', random.Next(1, 200))}");
+        var message = new Outgoing(id, from.UserId, to, isToGroup, $"{id} {new string('x', random.Next(1, 200))}");
         ledger.Meant[id] = message;
         _waiting[id] = new(message, now);
         return message;

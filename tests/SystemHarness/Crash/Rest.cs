@@ -35,13 +35,25 @@ internal sealed class Rest(Func<Uri> address) : IDisposable
             Content = Body(new { account.Username, password = Password, device = new { name = device, platform = "test" } }),
         }, cancellationToken)).AccessToken!;
 
+    /// <summary>Makes a group.</summary>
+    /// <returns>Its id, which is also its conversation's.</returns>
+    public async Task<string> CreateGroupAsync(string token, string name, IEnumerable<string> members, CancellationToken cancellationToken)
+    {
+        using var request = Authorized(HttpMethod.Post, "groups", token);
+        request.Content = Body(new { name, member_ids = members });
+        using var response = await _http.SendAsync(request, cancellationToken);
+        return (await FrameAsync(request, response, cancellationToken)).ConversationId!;
+    }
+
     /// <summary>Sends a text.</summary>
     /// <returns>Null when the server could not be reached or was not able to, and may be asked again.</returns>
     /// <exception cref="InvalidDataException">It was refused for good.</exception>
     public async Task<Frame?> SendAsync(string token, Outgoing message, CancellationToken cancellationToken)
     {
         using var request = Authorized(HttpMethod.Post, "messages", token);
-        request.Content = Body(new { message.ClientMessageId, to = new { user_id = message.To }, message.Text });
+        request.Content = Body(message.IsToGroup
+            ? new { message.ClientMessageId, conversation_id = message.To, message.Text }
+            : new { message.ClientMessageId, to = new { user_id = message.To }, message.Text });
         try
         {
             using var response = await _http.SendAsync(request, cancellationToken);

@@ -14,6 +14,7 @@ internal sealed record Frame
     public string? MessageId { get; init; }
     public string? SenderId { get; init; }
     public string? UserId { get; init; }
+    public string? Kind { get; init; }
     public string? Text { get; init; }
     public string? Cursor { get; init; }
     public string? NextCursor { get; init; }
@@ -29,6 +30,10 @@ internal sealed record Frame
     public bool Duplicate { get; init; }
     public bool Retryable { get; init; }
     public Others? Others { get; init; }
+
+    /// <summary>Whether somebody wrote it: what the server itself puts into a group's log counts for nothing.</summary>
+    public bool IsText => Kind is null or "text";
+
     public IReadOnlyList<Frame>? Messages { get; init; }
     public IReadOnlyList<Frame>? Conversations { get; init; }
     public IReadOnlyList<Place>? Positions { get; init; }

@@ -1,0 +1,56 @@
+using Microsoft.Extensions.Options;
+using WhatsAspire.Contracts;
+using WhatsAspire.MessageApi.Directory;
+
+namespace WhatsAspire.MessageApi.Groups;
+
+/// <summary>Puts changes into the logs of groups that nobody touches after whoever made them died, or could not reach the store.
+/// Every replica does it, at times that chance keeps apart; two at once are harmless.</summary>
+internal sealed class GroupSweeper(
+    IDirectory directory, GroupLog log, IOptions<GroupsOptions> options, TimeProvider time, ApiMetrics metrics, ILogger<GroupSweeper> logger)
+    : BackgroundService
+{
+    private const int Batch = 100;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            // Half to one and a half times the interval.
+            await Task.Delay(options.Value.SweepInterval * (0.5 + Random.Shared.NextDouble()), time, stoppingToken);
+            await SweepAsync(stoppingToken);
+        }
+    }
+
+    /// <summary>Looks once, for a bounded number of groups.</summary>
+    public async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<ConversationId> groups;
+        try
+        {
+            groups = await directory.ListGroupsWithPendingChangesAsync(
+                time.GetUtcNow() - options.Value.SweepInterval, Batch, cancellationToken);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            logger.GroupsNotSwept(e);
+            return;
+        }
+
+        var changes = 0;
+        foreach (var group in groups)
+            try
+            {
+                changes += await log.DrainAsync(group, cancellationToken);
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                // One group's trouble is not the others'.
+                logger.GroupNotLogged(group, e);
+            }
+
+        if (changes == 0) return;
+        metrics.GroupChangesSwept(changes);
+        logger.GroupsSwept(changes, groups.Count);
+    }
+}
