@@ -54,6 +54,7 @@ internal sealed class Conversations
             {
                 // What it does not count yet, and what was read by now.
                 now = now with { HeadSeq = old.HeadSeq, Preview = old.Preview, LastMessageAt = old.LastMessageAt };
+                now = now with { Name = old.Name, MemberCount = old.MemberCount, Left = old.Left };
                 now = now with { UnreadCount = summary.UnreadCount + state.Unread.Count(seq => seq > summary.HeadSeq) };
             }
 

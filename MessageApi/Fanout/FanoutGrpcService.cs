@@ -40,9 +40,9 @@ internal sealed class FanoutGrpcService(IMessageStore store, IGroupMembers membe
         if (page.Count == 0) return reply;
 
         // What each may see the log says, not the directory: it has the order.
-        var views = await AskAsync(() => store.GetViewsAsync(conversation, page, context.CancellationToken));
+        var states = await AskAsync(() => store.GetMembersAsync(conversation, page, context.CancellationToken));
         for (var i = 0; i < page.Count; i++)
-            if (views[i]?.Member is { } member)
+            if (states[i] is { } member)
                 reply.Members.Add(new Member { UserId = page[i].ToBytes(), JoinSeq = member.JoinSeq, LeftSeq = member.LeftSeq });
         if (first + page.Count < group.Members.Count) reply.Next = page[^1].ToBytes();
         return reply;

@@ -84,6 +84,13 @@ public interface IMessageStore
     /// <summary>The watermarks and marks of one member; null for who is not one.</summary>
     ValueTask<MemberState?> GetMemberAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken);
 
+    /// <summary><see cref="GetMemberAsync"/> of several users at once, in the order asked for: of one moment.</summary>
+    /// <param name="conversation">Which.</param>
+    /// <param name="users">1 to 1,000, distinct.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    ValueTask<IReadOnlyList<MemberState?>> GetMembersAsync(
+        ConversationId conversation, IReadOnlyList<UserId> users, CancellationToken cancellationToken);
+
     /// <summary>When the member's delivered and read watermarks first reached <paramref name="seq"/>: of the rises in
     /// the order in which they took effect the first that did, whatever the times of others.</summary>
     ValueTask<ReceiptTimes> GetReceiptTimesAsync(

@@ -55,7 +55,7 @@ internal static class StoreArguments
         foreach (var seq in seqs) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(seq);
     }
 
-    public static void CheckViews(IReadOnlyList<UserId> users)
+    public static void CheckUsers(IReadOnlyList<UserId> users)
     {
         ArgumentNullException.ThrowIfNull(users);
         Check(users.Count, 1, AdvanceLimit, nameof(users));

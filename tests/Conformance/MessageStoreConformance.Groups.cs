@@ -145,6 +145,7 @@ public abstract partial class MessageStoreConformance
         Assert.All(await Store.GetReceiptsAsync(Group.Id, 4, Token), r => Assert.Null(r.Times.ReadAt));
         var views = await Store.GetViewsAsync(Group.Id, [.. members, Bob], Token);
         Assert.Null(views[^1]);
+        Assert.Equal(views.Select(view => view?.Member), await Store.GetMembersAsync(Group.Id, [.. members, Bob], Token));
         for (var i = 0; i < members.Length; i++) Same(await Store.GetViewAsync(Group.Id, members[i], Token), views[i]);
     }
 

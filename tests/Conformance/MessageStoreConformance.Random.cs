@@ -115,6 +115,7 @@ public abstract partial class MessageStoreConformance
                     await BothAsync(async s => await s.GetViewAsync(chat.Id, user, Token));
                     await BothAsync(async s => await s.GetViewsAsync(chat.Id, _users, Token));
                     await BothAsync(async s => await s.GetMemberAsync(chat.Id, user, Token));
+                    await BothAsync(async s => await s.GetMembersAsync(chat.Id, _users, Token));
                     await BothAsync(async s => await s.GetConversationAsync(chat.Id, Token));
                     break;
             }

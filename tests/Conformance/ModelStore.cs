@@ -98,6 +98,15 @@ public sealed class ModelStore : IMessageStore
         }
     }
 
+    public ValueTask<IReadOnlyList<MemberState?>> GetMembersAsync(
+        ConversationId conversation, IReadOnlyList<UserId> users, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return new([.. users.Select(user => Find(conversation, user)?.State)]);
+        }
+    }
+
     public ValueTask<ReceiptTimes> GetReceiptTimesAsync(
         ConversationId conversation, UserId user, long seq, CancellationToken cancellationToken)
     {

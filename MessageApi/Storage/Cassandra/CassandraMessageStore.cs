@@ -125,6 +125,18 @@ public sealed class CassandraMessageStore : IMessageStore, IDisposable
         await ReadAsync(async () => (await _members.FindAsync(conversation, user, cancellationToken))?.Member.State);
 
     /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<MemberState?>> GetMembersAsync(
+        ConversationId conversation, IReadOnlyList<UserId> users, CancellationToken cancellationToken)
+    {
+        StoreArguments.CheckUsers(users);
+        return await ReadAsync(async () =>
+        {
+            var known = await _members.ReadAsync(conversation, cancellationToken);
+            return users.Select(user => known?.Find(user)?.State).ToArray();
+        });
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<ReceiptTimes> GetReceiptTimesAsync(
         ConversationId conversation, UserId user, long seq, CancellationToken cancellationToken)
     {
@@ -153,7 +165,7 @@ public sealed class CassandraMessageStore : IMessageStore, IDisposable
     public async ValueTask<IReadOnlyList<ConversationView?>> GetViewsAsync(
         ConversationId conversation, IReadOnlyList<UserId> users, CancellationToken cancellationToken)
     {
-        StoreArguments.CheckViews(users);
+        StoreArguments.CheckUsers(users);
         return await ReadAsync(() => _views.ReadAsync(conversation, users, cancellationToken));
     }
 

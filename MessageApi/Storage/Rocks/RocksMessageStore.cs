@@ -99,6 +99,15 @@ public sealed class RocksMessageStore : IMessageStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<MemberState?>> GetMembersAsync(
+        ConversationId conversation, IReadOnlyList<UserId> users, CancellationToken cancellationToken)
+    {
+        StoreArguments.CheckUsers(users);
+        using var lease = Read(cancellationToken);
+        return new(Array.ConvertAll(MemberRows.Find(lease.Engine, conversation, users).Members, member => member?.State));
+    }
+
+    /// <inheritdoc/>
     public ValueTask<LogEntry?> FindAsync(MessageId message, CancellationToken cancellationToken)
     {
         using var lease = Read(cancellationToken);
@@ -147,7 +156,7 @@ public sealed class RocksMessageStore : IMessageStore, IAsyncDisposable
     public ValueTask<IReadOnlyList<ConversationView?>> GetViewsAsync(
         ConversationId conversation, IReadOnlyList<UserId> users, CancellationToken cancellationToken)
     {
-        StoreArguments.CheckViews(users);
+        StoreArguments.CheckUsers(users);
         using var lease = Read(cancellationToken);
         var (row, members) = MemberRows.Find(lease.Engine, conversation, users);
         return new(Array.ConvertAll(members, member => member is null ? null : Views.Of(lease.Engine, row!, member)));

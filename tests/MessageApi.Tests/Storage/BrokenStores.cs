@@ -29,6 +29,10 @@ internal class SoundStore : IMessageStore
     public virtual ValueTask<MemberState?> GetMemberAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken) =>
         Inner.GetMemberAsync(conversation, user, cancellationToken);
 
+    public ValueTask<IReadOnlyList<MemberState?>> GetMembersAsync(
+        ConversationId conversation, IReadOnlyList<UserId> users, CancellationToken cancellationToken) =>
+        Inner.GetMembersAsync(conversation, users, cancellationToken);
+
     public Task<bool> HideAsync(
         ConversationId conversation, UserId user, IReadOnlyList<long> seqs, DateTimeOffset at, CancellationToken cancellationToken) =>
         Inner.HideAsync(conversation, user, seqs, at, cancellationToken);

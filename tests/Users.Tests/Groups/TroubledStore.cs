@@ -38,6 +38,10 @@ internal sealed class TroubledStore(IMessageStore inner) : IMessageStore
     public ValueTask<MemberState?> GetMemberAsync(ConversationId conversation, UserId user, CancellationToken cancellationToken) =>
         inner.GetMemberAsync(conversation, user, cancellationToken);
 
+    public ValueTask<IReadOnlyList<MemberState?>> GetMembersAsync(
+        ConversationId conversation, IReadOnlyList<UserId> users, CancellationToken cancellationToken) =>
+        inner.GetMembersAsync(conversation, users, cancellationToken);
+
     public ValueTask<ReceiptTimes> GetReceiptTimesAsync(ConversationId conversation, UserId user, long seq, CancellationToken cancellationToken) =>
         inner.GetReceiptTimesAsync(conversation, user, seq, cancellationToken);
 
