@@ -151,6 +151,20 @@ public abstract partial class MessageStoreConformance
 
     [Fact]
     [Trait("Requirement", "R12")]
+    public async Task Who_leaves_has_the_entry_that_says_so_when_he_acknowledges_it()
+    {
+        await ChangeAsync(Alice, joins: [Alice, Bob], at: 1);
+        await ChangeAsync(Bob, leaves: [Bob], at: 2);
+        Same(new(null, null), await Store.GetReceiptTimesAsync(Group.Id, Bob, 2, Token));
+        await AdvanceAsync(Bob, 2, 0, at: 9, Group);
+        Same(new(At(9), null), await Store.GetReceiptTimesAsync(Group.Id, Bob, 2, Token));
+        await ChangeAsync(Alice, joins: [Carol], at: 10);
+        await ChangeAsync(Carol, at: 11);
+        Same(new(At(11), At(11)), await Store.GetReceiptTimesAsync(Group.Id, Carol, 4, Token));
+    }
+
+    [Fact]
+    [Trait("Requirement", "R12")]
     public async Task Receipts_are_of_those_who_could_see_the_entry()
     {
         await ChangeAsync(Alice, joins: [Alice, Bob, Carol]);          // 1

@@ -135,7 +135,9 @@ internal static class Rows
     {
         if (MemberRows.Find(engine, conversation, user)?.Member is not { } member) return new(null, null);
         var entry = Entry(engine, new(conversation, seq));
-        return ReceiptTimes(engine, conversation, member, seq, entry?.Sender == user ? entry.CreatedAt : null);
+        // With the entry by which he left his positions did not rise.
+        var isOwn = entry?.Sender == user && seq != member.LeftSeq;
+        return ReceiptTimes(engine, conversation, member, seq, isOwn ? entry!.CreatedAt : null);
     }
 
     /// <summary>Of everybody for whom an entry is.</summary>
