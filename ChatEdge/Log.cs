@@ -23,6 +23,9 @@ internal static partial class Log
     [LoggerMessage(1006, LogLevel.Error, "A slow connection could not be caught up, and was ended")]
     public static partial void CatchUpFailed(this ILogger logger, Exception exception);
 
+    [LoggerMessage(1007, LogLevel.Error, "A live event could not be handed to a connection, which was ended")]
+    public static partial void DeliveryFailed(this ILogger logger, Exception exception);
+
     [LoggerMessage(1010, LogLevel.Information, "The stream to the message service at {Address} stands")]
     public static partial void ApiStreamOpened(this ILogger logger, Uri address);
 

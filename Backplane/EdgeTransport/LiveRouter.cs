@@ -1,7 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 using WhatsAspire.Backplane.Push;
 using WhatsAspire.Backplane.Redelivery;
 using WhatsAspire.Backplane.Sessions;
@@ -52,8 +51,9 @@ public sealed class LiveRouter(
                     Push(live, index, found, here);
                 }
             }
-            catch (Exception e) when (e is RedisException or TimeoutException)
+            catch (Exception e) when (!stopping.IsCancellationRequested)
             {
+                // Whatever it was: a lane that ended would take all later events of its conversations with it, and tell nobody.
                 logger.LookUpFailed(batch.Count, e);
                 foreach (var live in batch) redelivery.Failed(live, "look_up", local.EdgeId);
             }

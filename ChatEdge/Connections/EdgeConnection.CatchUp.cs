@@ -97,19 +97,18 @@ internal sealed partial class EdgeConnection
     {
         var request = new PullRequest { UserId = user.ToBytes() };
         request.Ranges.Add(new Contracts.Messaging.V1.PullRange { ConversationId = conversation.ToBytes(), After = after, Limit = CatchUpPage });
-        using var call = _services.Api.Client.Pull(request);
-        while (await call.ResponseStream.MoveNext(CancellationToken.None))
+        var entries = new List<Contracts.Messaging.V1.Entry>();
+        // The client reads as slowly as it likes, which must not count against the answer.
+        using (var call = _services.Api.Client.Pull(request, deadline: Deadline()))
+            while (await call.ResponseStream.MoveNext(CancellationToken.None)) entries.AddRange(call.ResponseStream.Current.Entries);
+        foreach (var entry in entries)
         {
-            var page = call.ResponseStream.Current;
-            foreach (var entry in page.Entries)
-            {
-                await _channel.SendAsync(FrameWriter.Message(entry, entry.Text.Span));
-                lock (_gate) Order.CaughtUpTo(conversation, entry.Seq);
-            }
-
-            // Nothing left, or nothing that this user may see.
-            if (page.Entries.Count == 0) lock (_gate) Order.NothingLeft(conversation);
+            await _channel.SendAsync(FrameWriter.Message(entry, entry.Text.Span));
+            lock (_gate) Order.CaughtUpTo(conversation, entry.Seq);
         }
+
+        // Nothing left, or nothing that this user may see.
+        if (entries.Count == 0) lock (_gate) Order.NothingLeft(conversation);
     }
 
     private async Task SendChangedAsync(UserId user, long sinceMs)

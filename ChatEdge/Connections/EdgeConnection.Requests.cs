@@ -320,15 +320,22 @@ internal sealed partial class EdgeConnection
                 return;
             }
 
-            var entry = sent.Entry;
-            connection._channel.Send(FrameWriter.Sent(entry, sent.Duplicate, reference));
-            connection.NoteSent(entry.ConversationId.ToConversationId(), entry.Seq);
-            var services = connection._services;
-            var text = sent.Duplicate ? entry.Text : send.Text;
-            LiveMessages.Route(services.Live, user, sent, text.Span, connection.Id, activity?.Id);
-            services.Metrics.Sent(services.Time.GetElapsedTime(_started));
-            activity?.Dispose();
-            connection.SendEnded();
+            try
+            {
+                var entry = sent.Entry;
+                connection._channel.Send(FrameWriter.Sent(entry, sent.Duplicate, reference));
+                connection.NoteSent(entry.ConversationId.ToConversationId(), entry.Seq);
+                var services = connection._services;
+                var text = sent.Duplicate ? entry.Text : send.Text;
+                LiveMessages.Route(services.Live, user, sent, text.Span, connection.Id, activity?.Id);
+                services.Metrics.Sent(services.Time.GetElapsedTime(_started));
+            }
+            finally
+            {
+                // The connection's window waits for this one.
+                activity?.Dispose();
+                connection.SendEnded();
+            }
         }
 
         public override void Fail(Error error)

@@ -44,6 +44,8 @@ internal sealed partial class EdgeConnection : IWebSocketReceiver, IPositionSour
 
     public void Close(CloseCode code, string reason) => _channel.Close(code, reason);
 
+    public void Abort() => _channel.Abort();
+
     public void OnAlive() => _alive = _services.Time.GetTimestamp();
 
     /// <summary>Closes the connection when it has been silent, or without a hello, for too long; ends one that does

@@ -62,7 +62,20 @@ internal sealed class EdgeConnections(
         if (!_users.TryGetValue(user, out var connections)) return false;
         if (live is { Uncounted: false, Kind: DeliveryKind.Message or DeliveryKind.Receipt }) connections.CountReceived();
         foreach (var connection in connections.All)
-            if (connection.Id != live.Except) connection.Deliver(live);
+        {
+            if (connection.Id == live.Except) continue;
+            try
+            {
+                connection.Deliver(live);
+            }
+            catch (Exception e)
+            {
+                // One connection's fault must not keep the event from all others. Its client comes back, and is given what it lacks.
+                services.Logger.DeliveryFailed(e);
+                connection.Abort();
+            }
+        }
+
         return true;
     }
 

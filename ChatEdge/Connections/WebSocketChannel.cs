@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Pipelines;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Unicode;
 using WhatsAspire.Contracts;
@@ -172,8 +173,19 @@ internal sealed class WebSocketChannel(IDuplexPipe transport, Action abort, int 
             return true;
         }
 
-        WebSocketFrame.Write(_output, opcode, payload.Span);
-        var flush = _output.FlushAsync();
+        ValueTask<FlushResult> flush;
+        try
+        {
+            WebSocketFrame.Write(_output, opcode, payload.Span);
+            flush = _output.FlushAsync();
+        }
+        catch (Exception e) when (IsGone(e))
+        {
+            // Whoever sends to many must not be stopped by the end of one.
+            _finished = true;
+            return true;
+        }
+
         if (flush.IsCompletedSuccessfully)
         {
             if (flush.Result.IsCompleted) _finished = true;
@@ -185,8 +197,15 @@ internal sealed class WebSocketChannel(IDuplexPipe transport, Action abort, int 
         return true;
     }
 
+    // A pipe throws what its other end was completed with, and says of a completed writer that it is none.
+    private static bool IsGone(Exception e) =>
+        e is IOException or OperationCanceledException or InvalidOperationException or SocketException;
+
     private async Task DrainAsync(ValueTask<FlushResult> flush)
     {
+        // The caller has the lock, and the flush may have ended by now. The receiver must not be told so under it: it has a lock
+        // of its own, under which it sends.
+        await Task.Yield();
         try
         {
             while (true)
@@ -219,7 +238,7 @@ internal sealed class WebSocketChannel(IDuplexPipe transport, Action abort, int 
                 }
             }
         }
-        catch (Exception e) when (e is IOException or OperationCanceledException)
+        catch (Exception e) when (IsGone(e))
         {
             // The transport is gone: the reading side finds out by itself.
             Finish();

@@ -95,18 +95,24 @@ internal sealed class AckBatcher(MessageApiLink api, LiveEvents live, TimeProvid
     {
         public override void Complete(Result result)
         {
-            if (result.Advanced is { } advanced)
+            try
             {
-                foreach (var one in advanced.Advanced)
-                    if (one.Fault is { } fault) from.Tell(FrameWriter.Error(Faults.ToError(fault), null));
-                    else LiveMessages.RouteReceipt(owner.Live, user, one, null);
+                if (result.Advanced is { } advanced)
+                {
+                    foreach (var one in advanced.Advanced)
+                        if (one.Fault is { } fault) from.Tell(FrameWriter.Error(Faults.ToError(fault), null));
+                        else LiveMessages.RouteReceipt(owner.Live, user, one, null);
+                }
+                else
+                {
+                    from.Tell(FrameWriter.Error(Faults.ToError(result.Fault), null));
+                }
             }
-            else
+            finally
             {
-                from.Tell(FrameWriter.Error(Faults.ToError(result.Fault), null));
+                // The next round waits for this one.
+                end.One(true);
             }
-
-            end.One(true);
         }
 
         public override void Fail(Error error)

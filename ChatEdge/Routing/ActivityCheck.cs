@@ -91,7 +91,10 @@ internal sealed class ActivityCheck(
         else metrics.DeliveryRepaired();
 
         var changed = new List<Summary>();
-        using var call = api.Client.ListChanged(new() { UserId = user.User.ToBytes(), SinceMs = since }, cancellationToken: stopping);
+        using var call = api.Client.ListChanged(
+            new() { UserId = user.User.ToBytes(), SinceMs = since },
+            // A call that hangs must not keep the check from all others.
+            deadline: time.GetUtcNow().UtcDateTime + options.Value.OperationTimeout, cancellationToken: stopping);
         while (await call.ResponseStream.MoveNext(stopping)) changed.AddRange(call.ResponseStream.Current.Summaries);
         user.Activity.Offset = count - received;
         user.Activity.AgreedAtMs = now;

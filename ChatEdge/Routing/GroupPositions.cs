@@ -160,13 +160,20 @@ internal sealed class GroupPositions(
 
         public override void Complete(Result result)
         {
-            if (result.AdvancedMembers is not { } advanced || advanced.Advanced.Count != round.Count)
+            try
             {
-                Refuse(Faults.ToError(result.Fault));
-                _end.TrySetResult(true);
-                return;
+                if (result.AdvancedMembers is { } advanced) Complete(advanced);
+                else Refuse(Faults.ToError(result.Fault));
             }
+            finally
+            {
+                // The next round waits for this one.
+                _end.TrySetResult(true);
+            }
+        }
 
+        private void Complete(AdvanceResult advanced)
+        {
             for (var i = 0; i < round.Count; i++)
             {
                 var (one, waiting) = (advanced.Advanced[i], round[i]);
@@ -181,8 +188,6 @@ internal sealed class GroupPositions(
                 LiveMessages.RouteReceipt(owner.Live, waiting.User, one, waiting.Answers is null ? null : waiting.From.Id);
                 foreach (var answer in waiting.Answers ?? []) answer.Complete(one);
             }
-
-            _end.TrySetResult(true);
         }
 
         public override void Fail(Error error)

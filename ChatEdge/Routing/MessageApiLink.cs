@@ -279,13 +279,26 @@ internal sealed class MessageApiLink(
                 foreach (var (id, operation) in _pending)
                 {
                     if (time.GetElapsedTime(operation.SubmittedAt, now) > options.Value.OperationTimeout && Take(id) is not null)
-                        operation.Fail(Unanswered());
+                        Fail(operation);
                 }
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // The process ends: its clients connect elsewhere and send again.
+        }
+    }
+
+    private void Fail(PendingOperation operation)
+    {
+        try
+        {
+            operation.Fail(Unanswered());
+        }
+        catch (Exception e)
+        {
+            // The others have to be told as well.
+            logger.CompletionFailed(e);
         }
     }
 

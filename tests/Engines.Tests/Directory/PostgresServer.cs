@@ -11,7 +11,7 @@ namespace WhatsAspire.Engines.Tests.Directory;
 /// <summary>One PostgreSQL server for all tests, started by the first that asks for it; each gets databases of its own.</summary>
 public sealed class PostgresServer : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private readonly List<NpgsqlDataSource> _sources = [];
     private EngineFolder? _folder;
     private PostgresEngine? _engine;
