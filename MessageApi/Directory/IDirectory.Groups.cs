@@ -29,10 +29,12 @@ public partial interface IDirectory
     /// <summary>The group, a deleted one too; null when there never was one.</summary>
     Task<Group?> FindGroupAsync(ConversationId group, CancellationToken cancellationToken);
 
-    /// <summary>Those of the groups that there are, deleted ones too, in any order.</summary>
+    /// <summary>Those of the groups that there are, deleted ones too, in any order, with the names by which a user knows them: who
+    /// has left a group, the one that it had then.</summary>
     /// <param name="groups">Any number.</param>
+    /// <param name="user">Whose eyes they are seen with.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    Task<IReadOnlyList<Group>> FindGroupsAsync(IReadOnlyList<ConversationId> groups, CancellationToken cancellationToken);
+    Task<IReadOnlyList<Group>> FindGroupsAsync(IReadOnlyList<ConversationId> groups, UserId user, CancellationToken cancellationToken);
 
     /// <summary>The group and all its members at one moment, the members in the order of their ids; null when there never was
     /// one.</summary>

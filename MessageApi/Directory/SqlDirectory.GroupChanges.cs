@@ -113,6 +113,7 @@ public abstract partial class SqlDirectory
         DbConnection connection, Group group, GroupCommand command, UserId user, CancellationToken cancel)
     {
         if (await DeleteMemberAsync(connection, group.Id, user, cancel) == 0) return new(GroupStatus.Unchanged, group);
+        await KeepNameAsync(connection, group, user, cancel);
         var next = group with { Version = group.Version + 1, MemberCount = group.MemberCount - 1 };
         var change = new GroupChange { Type = GroupChangeTypes.Removed, UserIds = [user] };
         await InsertChangeAsync(connection, next, command.ChangeId, command.Actor, command.At, change, [], [user], cancel);
@@ -123,6 +124,7 @@ public abstract partial class SqlDirectory
         DbConnection connection, Group group, GroupCommand command, UserId user, GroupRole role, CancellationToken cancel)
     {
         await DeleteMemberAsync(connection, group.Id, user, cancel);
+        await KeepNameAsync(connection, group, user, cancel);
         var next = group with { Version = group.Version + 1, MemberCount = group.MemberCount - 1 };
         var change = new GroupChange { Type = GroupChangeTypes.Left, UserIds = [user] };
         await InsertChangeAsync(connection, next, command.ChangeId, command.Actor, command.At, change, [], [user], cancel);
@@ -208,6 +210,15 @@ public abstract partial class SqlDirectory
             "DELETE FROM group_members WHERE group_id = @group AND user_id = @user",
             [("group", group.Value), ("user", user.Value)], cancel);
 
+    /// <summary>Who goes goes on seeing the name of now, whatever the group is called later.</summary>
+    private static Task<int> KeepNameAsync(DbConnection connection, Group group, UserId user, CancellationToken cancel) =>
+        connection.ExecuteAsync(
+            """
+            INSERT INTO group_leavers (group_id, user_id, name) VALUES (@group, @user, @name)
+            ON CONFLICT (group_id, user_id) DO UPDATE SET name = excluded.name
+            """,
+            [("group", group.Id.Value), ("user", user.Value), ("name", group.Name)], cancel);
+
     /// <summary>Why the actor can't bring these users in, or null.</summary>
     private static async Task<GroupOutcome?> RefusalOfUsersAsync(
         DbConnection connection, UserId actor, IReadOnlyList<UserId> users, CancellationToken cancel)
@@ -240,6 +251,10 @@ public abstract partial class SqlDirectory
                 rows.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : ", ")}(@group, @u{i}, @role, @at, @version)");
             await connection.ExecuteAsync(
                 $"INSERT INTO group_members (group_id, user_id, role, joined_ms, joined_version) VALUES {rows}", arguments, cancel);
+            if (group.Version == 1) continue;
+            // Who comes back sees what all see.
+            var (names, leavers) = List("u", some, user => user.Value, ("group", group.Id.Value));
+            await connection.ExecuteAsync($"DELETE FROM group_leavers WHERE group_id = @group AND user_id IN ({names})", leavers, cancel);
         }
     }
 

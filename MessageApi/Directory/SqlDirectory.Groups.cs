@@ -108,7 +108,7 @@ public abstract partial class SqlDirectory
         FirstAsync(
             $"SELECT {GroupColumns} FROM chat_groups g WHERE g.group_id = @group", [("group", group.Value)], ReadGroup, cancellationToken);
 
-    public Task<IReadOnlyList<Group>> FindGroupsAsync(IReadOnlyList<ConversationId> groups, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<Group>> FindGroupsAsync(IReadOnlyList<ConversationId> groups, UserId user, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(groups);
         return ReadAsync<IReadOnlyList<Group>>(async (connection, cancel) =>
@@ -116,9 +116,14 @@ public abstract partial class SqlDirectory
             var found = new List<Group>(groups.Count);
             foreach (var some in groups.Chunk(UsersInStatement))
             {
-                var (names, arguments) = List("g", some, group => group.Value);
+                var (names, arguments) = List("g", some, group => group.Value, ("user", user.Value));
                 found.AddRange(await connection.AllAsync(
-                    $"SELECT {GroupColumns} FROM chat_groups g WHERE g.group_id IN ({names})", arguments, ReadGroup, cancel));
+                    $"""
+                    SELECT {GroupColumns}, l.name
+                    FROM chat_groups g LEFT JOIN group_leavers l ON l.group_id = g.group_id AND l.user_id = @user
+                    WHERE g.group_id IN ({names})
+                    """,
+                    arguments, r => Text(r, 11) is { } then ? ReadGroup(r) with { Name = then } : ReadGroup(r), cancel));
             }
 
             return found;

@@ -206,6 +206,42 @@ public abstract partial class DirectoryConformance
     }
 
     [Fact]
+    public async Task Who_has_left_sees_the_name_of_then_until_he_comes_back()
+    {
+        var directory = await OpenAsync();
+        var people = await PeopleAsync(directory, 4);
+        var group = await GroupAsync(directory, people[0], people[1], people[2]);
+        var other = await GroupAsync(directory, people[1], people[2]);
+        await directory.ChangeGroupAsync(Remove(group, people[1], people[1]), Cancel);
+        await RenameAsync("second");
+        await directory.ChangeGroupAsync(Remove(group, people[0], people[2]), Cancel);
+        await RenameAsync("third");
+        Assert.Equal(["third", group.Name, "second", "third"], await NamesAsync());
+
+        await directory.ChangeGroupAsync(Put(group, people[0], null, people[1]), Cancel);
+        Assert.Equal(["third", "third", "second", "third"], await NamesAsync());
+        await directory.ChangeGroupAsync(Remove(group, people[1], people[1]), Cancel);
+        await RenameAsync("fourth");
+        Assert.Equal(["fourth", "third", "second", "fourth"], await NamesAsync());
+        // Who was there to the end.
+        await directory.ChangeGroupAsync(new DeleteGroup { Group = group.Id, Actor = people[0], ChangeId = Guid.NewGuid(), At = Now }, Cancel);
+        Assert.Equal(["fourth", "third", "second", "fourth"], await NamesAsync());
+        Assert.Equal(
+            [(other.Id, other.Name), (group.Id, "second")],
+            (await directory.FindGroupsAsync([group.Id, other.Id], people[2], Cancel)).OrderBy(g => g.Id == group.Id).Select(g => (g.Id, g.Name)));
+
+        Task RenameAsync(string name) => directory.ChangeGroupAsync(
+            new EditGroup { Group = group.Id, Actor = people[0], ChangeId = Guid.NewGuid(), At = Now, Name = name }, Cancel);
+
+        async Task<string[]> NamesAsync()
+        {
+            var names = new string[people.Length];
+            for (var i = 0; i < names.Length; i++) names[i] = Assert.Single(await directory.FindGroupsAsync([group.Id], people[i], Cancel)).Name;
+            return names;
+        }
+    }
+
+    [Fact]
     public async Task A_deleted_group_is_deleted_again_by_the_same_call_alone()
     {
         var directory = await OpenAsync();

@@ -56,7 +56,7 @@ public sealed partial class DirectoryModel
                 MaxMembers = random.Next(4) == 0 ? 2 : 5,
             };
             groups.Add(made.Id);
-            return ($"create {made}", async d => $"{Show(await d.CreateGroupAsync(made, cancel))} {await StateAsync(d, made.Id, cancel)}");
+            return ($"create {made}", async d => $"{Show(await d.CreateGroupAsync(made, cancel))} {await StateAsync(d, made.Id, users, cancel)}");
         }
 
         var group = groups[Math.Max(0, groups.Count - 1 - random.Next(3))];
@@ -82,7 +82,7 @@ public sealed partial class DirectoryModel
                     var version = await d.ListPendingChangesAsync(group, cancel) is [var first, ..] ? first.Version : 0;
                     await d.RemovePendingChangesAsync(group, version, cancel);
                     var due = await d.ListGroupsWithPendingChangesAsync(now.AddSeconds(-5), 3, cancel);
-                    return $"{string.Join(' ', due)} {await StateAsync(d, group, cancel)}";
+                    return $"{string.Join(' ', due)} {await StateAsync(d, group, users, cancel)}";
                 }
                 );
         }
@@ -120,7 +120,7 @@ public sealed partial class DirectoryModel
         {
             var outcome = Show(await d.ChangeGroupAsync(command, cancel));
             if (repeat) outcome += Show(await d.ChangeGroupAsync(command, cancel));
-            return $"{outcome} {await StateAsync(d, group, cancel)} {await InvitesAsync(d, group, now, cancel)}";
+            return $"{outcome} {await StateAsync(d, group, users, cancel)} {await InvitesAsync(d, group, now, cancel)}";
         }
         );
     }
@@ -133,16 +133,24 @@ public sealed partial class DirectoryModel
     private static async Task<string> InvitesAsync(IDirectory directory, ConversationId group, DateTimeOffset now, CancellationToken cancel) =>
         string.Join(' ', await directory.ListInvitesAsync(group, now, cancel));
 
-    private static async Task<string> StateAsync(IDirectory directory, ConversationId group, CancellationToken cancel)
+    private static async Task<string> StateAsync(IDirectory directory, ConversationId group, UserId[] users, CancellationToken cancel)
     {
         var whole = await directory.ReadGroupAsync(group, cancel);
         Assert.Equal(whole?.Group, await directory.FindGroupAsync(group, cancel));
-        Assert.Equal(whole is null ? [] : [whole.Group], await directory.FindGroupsAsync([group], cancel));
+        var seen = new List<string?>();
+        foreach (var user in users)
+        {
+            var found = await directory.FindGroupsAsync([group], user, cancel);
+            seen.Add(found is [var one] ? one.Name : null);
+            Assert.Equal(whole is null ? [] : [whole.Group], found.Select(one => one with { Name = whole!.Group.Name }));
+            if (whole?.Members.Any(member => member.User == user) is true) Assert.Equal(whole.Group.Name, seen[^1]);
+        }
+
         Assert.Equal(whole?.Members ?? [], await directory.ListGroupMembersAsync(group, null, 100, cancel));
         if (whole is not null) Assert.Equal(whole.Group.MemberCount, whole.Members.Count);
         var pending = await directory.ListPendingChangesAsync(group, cancel);
         Assert.Equal(pending.Count > 0, whole?.Group.HasPendingChanges ?? false);
         // The ids of changes that follow from another are the directory's own.
-        return $"{whole?.Group} {string.Join(' ', whole?.Members ?? [])} {string.Join(' ', pending.Select(c => $"{c.Version} {c.Actor} {c.At:O} {c.Json} +{string.Join(',', c.Joined)} -{string.Join(',', c.Left)}"))}";
+        return $"{whole?.Group} {string.Join(' ', seen)} {string.Join(' ', whole?.Members ?? [])} {string.Join(' ', pending.Select(c => $"{c.Version} {c.Actor} {c.At:O} {c.Json} +{string.Join(',', c.Joined)} -{string.Join(',', c.Left)}"))}";
     }
 }

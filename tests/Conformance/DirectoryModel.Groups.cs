@@ -18,11 +18,18 @@ public sealed partial class DirectoryModel
         public Dictionary<UserId, (GroupRole Role, DateTimeOffset At, long Version)> Members { get; } = [];
         public List<PendingGroupChange> Pending { get; } = [];
 
+        /// <summary>What it was called when they went.</summary>
+        public Dictionary<UserId, string> Left { get; } = [];
+
         public Group Now => Row with { MemberCount = Members.Count, HasPendingChanges = Pending.Count > 0 };
 
         public void Add(IEnumerable<UserId> users, GroupRole role, DateTimeOffset at)
         {
-            foreach (var user in users) Members.Add(user, (role, at, Row.Version));
+            foreach (var user in users)
+            {
+                Members.Add(user, (role, at, Row.Version));
+                Left.Remove(user);
+            }
         }
 
         public void Change(
@@ -140,11 +147,13 @@ public sealed partial class DirectoryModel
                 return Put(group, put, role.Role);
             case RemoveGroupMember remove when !leaves:
                 if (!group.Members.Remove(remove.User)) return new(GroupStatus.Unchanged, group.Now);
+                group.Left[remove.User] = group.Row.Name;
                 group.Next();
                 group.Change(id, actor, at, new() { Type = "removed", UserIds = [remove.User] }, left: [remove.User]);
                 break;
             case RemoveGroupMember:
                 group.Members.Remove(actor);
+                group.Left[actor] = group.Row.Name;
                 group.Next();
                 group.Change(id, actor, at, new() { Type = "left", UserIds = [actor] }, left: [actor]);
                 if (group.Members.Count == 0) Delete(group, Guid.NewGuid(), actor, at);
@@ -214,8 +223,9 @@ public sealed partial class DirectoryModel
     public Task<Group?> FindGroupAsync(ConversationId group, CancellationToken cancellationToken) =>
         Task.FromResult(_groups.Find(g => g.Row.Id == group)?.Now);
 
-    public Task<IReadOnlyList<Group>> FindGroupsAsync(IReadOnlyList<ConversationId> groups, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<Group>>([.. _groups.Where(g => groups.Contains(g.Row.Id)).Select(g => g.Now)]);
+    public Task<IReadOnlyList<Group>> FindGroupsAsync(IReadOnlyList<ConversationId> groups, UserId user, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<Group>>(
+            [.. _groups.Where(g => groups.Contains(g.Row.Id)).Select(g => g.Left.TryGetValue(user, out var name) ? g.Now with { Name = name } : g.Now)]);
 
     public Task<GroupWithMembers?> ReadGroupAsync(ConversationId group, CancellationToken cancellationToken) =>
         Task.FromResult(_groups.Find(g => g.Row.Id == group) is { } entry ? new GroupWithMembers(entry.Now, MembersOf(entry)) : null);

@@ -43,6 +43,7 @@ public sealed class BrokenDirectoryTests
     [InlineData(Fault.JoinsLate)]
     [InlineData(Fault.ForgetsWhoLeft)]
     [InlineData(Fault.TurnsChangesAround)]
+    [InlineData(Fault.TellsLeaversTheNewName)]
     [InlineData(Fault.ForgetsAllChanges)]
     [InlineData(Fault.KeepsARevokedInvite)]
     public async Task The_walk_of_groups_finds_a_broken_directory(Fault fault)
@@ -70,6 +71,7 @@ public sealed class BrokenDirectoryTests
         JoinsLate,
         ForgetsWhoLeft,
         TurnsChangesAround,
+        TellsLeaversTheNewName,
         ForgetsAllChanges,
         KeepsARevokedInvite,
     }
@@ -163,7 +165,8 @@ public sealed class BrokenDirectoryTests
         };
 
         public Task<Group?> FindGroupAsync(ConversationId group, CancellationToken cancellationToken) => _right.FindGroupAsync(group, cancellationToken);
-        public Task<IReadOnlyList<Group>> FindGroupsAsync(IReadOnlyList<ConversationId> groups, CancellationToken cancellationToken) => _right.FindGroupsAsync(groups, cancellationToken);
+        public Task<IReadOnlyList<Group>> FindGroupsAsync(IReadOnlyList<ConversationId> groups, UserId user, CancellationToken cancellationToken) =>
+            _right.FindGroupsAsync(groups, fault == Fault.TellsLeaversTheNewName ? default : user, cancellationToken);
         public Task<GroupWithMembers?> ReadGroupAsync(ConversationId group, CancellationToken cancellationToken) => _right.ReadGroupAsync(group, cancellationToken);
         public Task<IReadOnlyList<GroupMember>> ListGroupMembersAsync(ConversationId group, UserId? after, int limit, CancellationToken cancellationToken) => _right.ListGroupMembersAsync(group, after, limit, cancellationToken);
 

@@ -62,7 +62,7 @@ public sealed class SqliteDirectoryTests : DirectoryConformance, IDisposable
         var directories = Enumerable.Range(0, 6).Select(_ => new SqliteDirectory(File, TimeSpan.FromSeconds(20))).ToArray();
         _open.AddRange(directories);
         var applied = await Task.WhenAll(directories.Select(d => Task.Run(() => d.MigrateAsync(Now, Cancel), Cancel)));
-        Assert.Equal(["0001_accounts.sql", "0002_push.sql", "0003_groups.sql"], applied.SelectMany(a => a));
+        Assert.Equal(["0001_accounts.sql", "0002_push.sql", "0003_groups.sql", "0004_group_leavers.sql"], applied.SelectMany(a => a));
     }
 
     [Fact]

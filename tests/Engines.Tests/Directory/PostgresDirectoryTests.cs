@@ -26,7 +26,7 @@ public sealed class PostgresDirectoryTests(PostgresServer server) : DirectoryCon
         var database = await server.NewDatabaseAsync();
         var replicas = Enumerable.Range(0, 6).Select(_ => server.Open(database)).ToArray();
         var applied = await Task.WhenAll(replicas.Select(d => Task.Run(() => d.MigrateAsync(Now, Cancel), Cancel)));
-        Assert.Equal(["0001_accounts.sql", "0002_push.sql", "0003_groups.sql"], applied.SelectMany(a => a));
+        Assert.Equal(["0001_accounts.sql", "0002_push.sql", "0003_groups.sql", "0004_group_leavers.sql"], applied.SelectMany(a => a));
     }
 
     [Fact]
