@@ -38,6 +38,7 @@ public static class BackplaneExtensions
         builder.Services.AddSingleton<SessionRegistry>();
         builder.Services.AddSingleton<EdgeLinks>();
         builder.Services.AddSingleton<LiveEvents>();
+        builder.Services.AddSingleton<DeliveryMetrics>();
         builder.Services.AddSingleton<ActivityMarks>();
         builder.Services.AddSingleton<RedeliveryMetrics>();
         builder.Services.AddSingleton<RedeliveryOutbox>();

@@ -20,9 +20,14 @@ internal static class BackplaneTelemetry
     public const string RedeliveryFailures = "whatsaspire.redelivery.failures";
     public const string RedeliveryPublished = "whatsaspire.redelivery.published";
     public const string RedeliveryDropped = "whatsaspire.redelivery.dropped";
+    public const string FanoutLatency = "whatsaspire.fanout.latency";
+    public const string FanoutDeliveries = "whatsaspire.fanout.deliveries";
+    public const string FanoutEdgeCalls = "whatsaspire.fanout.edge_calls";
     public const string PushPublished = "whatsaspire.push.published";
     public const string PushDropped = "whatsaspire.push.dropped";
 
+    public const string FanoutPath = "path";
+    public const string GroupSize = "group_size";
     public const string System = "messaging.system";
     public const string OperationName = "messaging.operation.name";
     public const string OperationType = "messaging.operation.type";

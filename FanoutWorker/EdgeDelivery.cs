@@ -8,7 +8,7 @@ namespace WhatsAspire.FanoutWorker;
 
 /// <summary>Gives an entry to the edges of some members: one call for each edge, all at once.</summary>
 internal sealed class EdgeDelivery(
-    SessionRegistry sessions, EdgeLinks links, FanoutWorkerMetrics metrics, IOptions<FanoutWorkerOptions> options, TimeProvider time,
+    SessionRegistry sessions, EdgeLinks links, DeliveryMetrics fanout, FanoutWorkerMetrics metrics, IOptions<FanoutWorkerOptions> options, TimeProvider time,
     ILogger<EdgeDelivery> logger)
 {
     // Since when an edge has not been confirming; while it is here it is not waited for.
@@ -20,13 +20,14 @@ internal sealed class EdgeDelivery(
     /// <param name="live">The entry; its users don't matter.</param>
     /// <param name="members">Distinct.</param>
     /// <param name="onlyEdge">The one edge to which it goes; null: all.</param>
+    /// <param name="path">For the metrics.</param>
     /// <param name="progress">What earlier attempts have done, and this one does.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns>Members by edge that did not confirm, and those who are connected nowhere.</returns>
     /// <exception cref="StackExchange.Redis.RedisException">Or <see cref="TimeoutException"/>: no sessions can be looked
     /// up.</exception>
     public async Task<(Dictionary<string, List<UserId>> Failed, List<UserId> Nowhere)> DeliverAsync(
-        LiveEvent live, IReadOnlyList<UserId> members, string? onlyEdge, FanoutProgress progress, CancellationToken cancellationToken)
+        LiveEvent live, IReadOnlyList<UserId> members, string? onlyEdge, string path, FanoutProgress progress, CancellationToken cancellationToken)
     {
         var byEdge = new Dictionary<string, List<UserId>>(StringComparer.Ordinal);
         var nowhere = new List<UserId>();
@@ -46,14 +47,14 @@ internal sealed class EdgeDelivery(
             }
         }
 
-        metrics.Called(byEdge.Count);
+        fanout.Called(path, byEdge.Count);
         var calls = byEdge.Select(async one => (one.Key, one.Value, Confirmed: await CallAsync(one.Key, live, one.Value, cancellationToken))).ToArray();
         var failed = new Dictionary<string, List<UserId>>(StringComparer.Ordinal);
         foreach (var (edge, users, confirmed) in await Task.WhenAll(calls))
         {
             if (confirmed)
             {
-                metrics.Confirmed(users.Count);
+                fanout.Delivered(path, users.Count);
                 foreach (var user in users) progress.Done.Add((user, edge));
             }
             else

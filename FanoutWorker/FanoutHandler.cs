@@ -21,7 +21,7 @@ namespace WhatsAspire.FanoutWorker;
 /// be pushed to. A crash anywhere repeats it, and connections pass over what they have.</summary>
 internal sealed class FanoutHandler(
     GroupState groups, EdgeDelivery edges, SessionRegistry sessions, PushOutbox push, ActivityMarks marks, IEventQueue queue,
-    FanoutWorkerMetrics metrics, IOptions<FanoutWorkerOptions> options, TimeProvider time, ILogger<FanoutHandler> logger)
+    DeliveryMetrics latency, FanoutWorkerMetrics metrics, IOptions<FanoutWorkerOptions> options, TimeProvider time, ILogger<FanoutHandler> logger)
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(1);
@@ -63,11 +63,12 @@ internal sealed class FanoutHandler(
         ReceivedEvent received, FanoutEvent fanout, Entry entry, IReadOnlyList<UserId> audience, FanoutProgress progress,
         bool isOver, CancellationToken cancellationToken)
     {
+        var path = fanout.To is null ? FanoutPath.Queue : FanoutPath.Retry;
         Dictionary<string, List<UserId>> failed;
         List<UserId> nowhere;
         try
         {
-            (failed, nowhere) = await edges.DeliverAsync(ToLive(fanout, entry, received), audience, fanout.Edge, progress, cancellationToken);
+            (failed, nowhere) = await edges.DeliverAsync(ToLive(fanout, entry, received), audience, fanout.Edge, path, progress, cancellationToken);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
@@ -84,9 +85,8 @@ internal sealed class FanoutHandler(
         if (failed.Count == 0 && !doubtful)
         {
             metrics.Handled("delivered");
-            metrics.Delivered(
-                time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(entry.CreatedAtMs), fanout.To is not null,
-                fanout.Members ?? audience.Count);
+            latency.Completed(
+                path, time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(entry.CreatedAtMs), fanout.Members ?? audience.Count);
             return Handled.Done;
         }
 

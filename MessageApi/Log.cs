@@ -27,4 +27,7 @@ internal static partial class Log
 
     [LoggerMessage(2020, LogLevel.Warning, "The queue did not take {Entries} entries of a large group, which go from the sender's edge: {Reason}")]
     public static partial void FanoutFellBack(this ILogger logger, int entries, string reason);
+
+    [LoggerMessage(2021, LogLevel.Information, "The queue is not ready for entries of large groups: {Reason}")]
+    public static partial void FanoutNotReady(this ILogger logger, string reason);
 }

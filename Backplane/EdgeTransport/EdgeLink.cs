@@ -31,8 +31,8 @@ internal sealed class EdgeLink : IAsyncDisposable
     /// <param name="edge">The other side.</param>
     /// <param name="from">This process, for its logs.</param>
     /// <param name="capacity">Deliveries that may wait.</param>
-    /// <param name="failed">Takes, when the link has closed, each delivery that nobody waits for and that was not
-    /// confirmed.</param>
+    /// <param name="failed">Takes, when the link has closed, each delivery that was not confirmed and whose failure nobody looks
+    /// after.</param>
     /// <param name="logger">Where failures go.</param>
     /// <param name="stopping">Closes the link.</param>
     public EdgeLink(EdgeLease edge, string from, int capacity, Action<Delivery> failed, ILogger logger, CancellationToken stopping)
@@ -144,12 +144,12 @@ internal sealed class EdgeLink : IAsyncDisposable
     }
 
     /// <returns>Who waits for the deliveries of the batch, place by place; null when nobody does.</returns>
-    private TaskCompletionSource<bool>?[]? TakeInto(DeliveryBatch batch)
+    private IConfirmation?[]? TakeInto(DeliveryBatch batch)
     {
-        TaskCompletionSource<bool>?[]? confirmed = null;
+        IConfirmation?[]? confirmed = null;
         while (batch.Deliveries.Count < Batch && _waiting.Reader.TryRead(out var item))
         {
-            if (item.Confirmed is not null) (confirmed ??= new TaskCompletionSource<bool>?[Batch])[batch.Deliveries.Count] = item.Confirmed;
+            if (item.Confirmed is not null) (confirmed ??= new IConfirmation?[Batch])[batch.Deliveries.Count] = item.Confirmed;
             batch.Deliveries.Add(item.Delivery);
         }
 
@@ -158,8 +158,8 @@ internal sealed class EdgeLink : IAsyncDisposable
 
     private void Fail(Item item)
     {
-        if (item.Confirmed is { } waiting) waiting.TrySetResult(false);
-        else _failed(item.Delivery);
+        if (item.Confirmed is not { OwnsFailures: true }) _failed(item.Delivery);
+        item.Confirmed?.Set(false, item.Delivery.UserIds.Count);
     }
 
     // The last is what a write says to a call that the other side has ended in order.
@@ -194,7 +194,8 @@ internal sealed class EdgeLink : IAsyncDisposable
                     {
                         _unconfirmed.Dequeue();
                         _window.Release();
-                        foreach (var waiting in sent.Confirmed ?? []) waiting?.TrySetResult(true);
+                        for (var i = 0; i < sent.Batch.Deliveries.Count && sent.Confirmed is not null; i++)
+                            sent.Confirmed[i]?.Set(true, sent.Batch.Deliveries[i].UserIds.Count);
                     }
             }
         }
@@ -206,7 +207,7 @@ internal sealed class EdgeLink : IAsyncDisposable
 
     /// <param name="Delivery">What to send.</param>
     /// <param name="Confirmed">Told whether the edge has it; null where nobody asks.</param>
-    internal readonly record struct Item(Delivery Delivery, TaskCompletionSource<bool>? Confirmed);
+    internal readonly record struct Item(Delivery Delivery, IConfirmation? Confirmed);
 
-    private sealed record Sent(DeliveryBatch Batch, TaskCompletionSource<bool>?[]? Confirmed);
+    private sealed record Sent(DeliveryBatch Batch, IConfirmation?[]? Confirmed);
 }

@@ -19,16 +19,24 @@ public sealed class EdgeLinks(
 
     /// <summary>Sends a delivery, in order with the earlier ones to this edge, without waiting. When the edge's queue
     /// is full or the edge is gone, it is redelivered over the queue.</summary>
-    public void Send(EdgeLease edge, Delivery delivery)
+    public void Send(EdgeLease edge, Delivery delivery) => Send(edge, delivery, null);
+
+    /// <summary>The same, for somebody who wants to know.</summary>
+    /// <param name="edge">Which.</param>
+    /// <param name="delivery">What.</param>
+    /// <param name="confirmation">Is told what became of it, if it is not null.</param>
+    internal void Send(EdgeLease edge, Delivery delivery, IConfirmation? confirmation)
     {
-        if (!TrySend(edge, new(delivery, null))) redelivery.Failed(delivery, "link_full", local.EdgeId);
+        if (TrySend(edge, new(delivery, confirmation))) return;
+        redelivery.Failed(delivery, "link_full", local.EdgeId);
+        confirmation?.Set(false, delivery.UserIds.Count);
     }
 
-    /// <summary>Sends a delivery as <see cref="Send"/> does, and waits until the edge says that it has it.</summary>
+    /// <summary>Sends a delivery as <see cref="Send(EdgeLease, Delivery)"/> does, and waits until the edge says that it has it.</summary>
     /// <returns>False when it could not be sent, or the edge did not confirm it: it may have it all the same.</returns>
     public Task<bool> SendConfirmedAsync(EdgeLease edge, Delivery delivery)
     {
-        var confirmed = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var confirmed = new Awaited();
         return TrySend(edge, new(delivery, confirmed)) ? confirmed.Task : Task.FromResult(false);
     }
 

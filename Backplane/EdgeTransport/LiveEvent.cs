@@ -39,6 +39,9 @@ public sealed record LiveEvent
     /// Known to the process that routes it alone.</summary>
     public UserId? PushesFrom { get; init; }
 
+    /// <summary>Of a group's entry, to measure how long it takes. Known to the process that routes it alone.</summary>
+    public GroupEntry? Group { get; init; }
+
     /// <summary>No activity mark was raised for it: it does not count as received either.</summary>
     public bool Uncounted { get; init; }
 
@@ -91,6 +94,10 @@ public sealed record LiveEvent
         };
     }
 }
+
+/// <param name="Members">How many the group has.</param>
+/// <param name="StoredAt">When the entry was appended.</param>
+public readonly record struct GroupEntry(int Members, DateTimeOffset StoredAt);
 
 /// <summary>The connections of this process, if it is an edge.</summary>
 public interface ILocalDelivery

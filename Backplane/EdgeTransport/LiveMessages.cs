@@ -12,8 +12,7 @@ public static class LiveMessages
     public static bool ReadsOthers(long senderReadBefore, long seq) => senderReadBefore < seq - 1;
 
     /// <summary>A stored message goes to its recipients and to the sender's other devices, unless the queue brings it to all of
-    /// them. Where it moved the sender's
-    /// read position over messages of others, they get the receipt.</summary>
+    /// them. Where it moved the sender's read position over messages of others, they get the receipt.</summary>
     /// <param name="live">Where events go.</param>
     /// <param name="sender">Who sent it.</param>
     /// <param name="sent">What the store answered.</param>
@@ -40,6 +39,8 @@ public static class LiveMessages
                 Seq = entry.Seq,
                 Except = except,
                 PushesFrom = entry.Kind == EntryKind.Text ? sender : null,
+                Group = sent.Kind == ConversationKind.Group && !sent.Duplicate
+                    ? new(users.Length, DateTimeOffset.FromUnixTimeMilliseconds(entry.CreatedAtMs)) : null,
                 TraceParent = traceParent,
             });
         if (!ReadsOthers(sent.SenderReadBefore, entry.Seq)) return;

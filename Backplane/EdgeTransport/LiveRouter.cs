@@ -15,7 +15,7 @@ namespace WhatsAspire.Backplane.EdgeTransport;
 /// something exists: one that is lost all the same is found by the activity check.</summary>
 public sealed class LiveRouter(
     LiveEvents events, SessionRegistry sessions, EdgeLinks links, ILocalDelivery local, RedeliveryOutbox redelivery, PushOutbox push,
-    ILogger<LiveRouter> logger) : BackgroundService
+    DeliveryMetrics metrics, TimeProvider time, ILogger<LiveRouter> logger) : BackgroundService
 {
     private const int Batch = 256;
 
@@ -37,17 +37,19 @@ public sealed class LiveRouter(
                     if (index.TryAdd(user, users.Count)) users.Add(user);
             }
 
-            // Local connections are known without Redis, and need not wait for it.
-            if (local.EdgeId is not null)
-                foreach (var live in batch)
-                    foreach (var user in live.Users)
-                        if (local.Deliver(user, live)) here.Add(user);
+            string? served = null;
             try
             {
+                // Local connections are known without Redis, and need not wait for it.
+                if (local.EdgeId is not null)
+                    foreach (var live in batch)
+                        foreach (var user in live.Users)
+                            if (local.Deliver(user, live)) here.Add(user);
+                served = local.EdgeId;
                 var found = await sessions.FindAsync(users);
                 foreach (var live in batch)
                 {
-                    Dispatch(live, index, found);
+                    Dispatch(live, index, found, here);
                     Push(live, index, found, here);
                 }
             }
@@ -55,7 +57,7 @@ public sealed class LiveRouter(
             {
                 // Whatever it was: a lane that ended would take all later events of its conversations with it, and tell nobody.
                 logger.LookUpFailed(batch.Count, e);
-                foreach (var live in batch) redelivery.Failed(live, "look_up", local.EdgeId);
+                foreach (var live in batch) redelivery.Failed(live, "look_up", served);
             }
 
             batch.Clear();
@@ -65,7 +67,17 @@ public sealed class LiveRouter(
         }
     }
 
-    private void Dispatch(LiveEvent live, Dictionary<UserId, int> index, IReadOnlyList<Session>[] found)
+    private void Dispatch(LiveEvent live, Dictionary<UserId, int> index, IReadOnlyList<Session>[] found, HashSet<UserId> here)
+    {
+        var fanout = live.Group is { } group ? new DirectFanout(metrics, group, time) : null;
+        var edges = Dispatch(live, index, found, fanout);
+        if (fanout is null) return;
+        fanout.Here(live.Users.Count(here.Contains));
+        fanout.Told(edges);
+    }
+
+    /// <returns>To how many edges.</returns>
+    private int Dispatch(LiveEvent live, Dictionary<UserId, int> index, IReadOnlyList<Session>[] found, DirectFanout? fanout)
     {
         string? onlyEdge = null;
         Dictionary<string, List<UserId>>? byEdge = null;
@@ -88,11 +100,13 @@ public sealed class LiveRouter(
 
         if (byEdge is null)
         {
-            if (onlyEdge is not null) Send(onlyEdge, live, live.Users);
-            return;
+            if (onlyEdge is null) return 0;
+            Send(onlyEdge, live, live.Users, fanout);
+            return 1;
         }
 
-        foreach (var (edge, users) in byEdge) Send(edge, live, users);
+        foreach (var (edge, users) in byEdge) Send(edge, live, users, fanout);
+        return byEdge.Count;
     }
 
     /// <summary>Who is connected nowhere may have to be pushed to; so may one whose only sessions were here, and have ended since
@@ -111,8 +125,10 @@ public sealed class LiveRouter(
         return false;
     }
 
-    private void Send(string edge, LiveEvent live, IReadOnlyList<UserId> users)
+    private void Send(string edge, LiveEvent live, IReadOnlyList<UserId> users, DirectFanout? fanout)
     {
-        if (sessions.FindLease(edge) is { } lease) links.Send(lease, live.ToDelivery(users));
+        if (sessions.FindLease(edge) is not { } lease) return;
+        fanout?.Tell();
+        links.Send(lease, live.ToDelivery(users), fanout);
     }
 }

@@ -50,6 +50,13 @@ public abstract class EventQueue : IEventQueue, IAsyncDisposable
         return PublishCheckedAsync(topic, message, null, cancellationToken);
     }
 
+    public virtual Task PrepareAsync(string topic, CancellationToken cancellationToken)
+    {
+        CheckTopic(topic);
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        return Task.CompletedTask;
+    }
+
     public Task<IQueueSubscription> SubscribeAsync(string topic, string group, QueueHandler handler, CancellationToken cancellationToken)
     {
         CheckTopic(topic);

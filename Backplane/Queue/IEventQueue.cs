@@ -43,6 +43,13 @@ public interface IEventQueue
     /// <returns>Where it lies.</returns>
     Task<EventPosition> PublishAsync(string topic, QueueEvent message, CancellationToken cancellationToken);
 
+    /// <summary>Gets ready for publishing: makes the topic if it does not exist, and connects, so that the first event need not wait
+    /// for that. Nothing depends on it.</summary>
+    /// <param name="topic">Which.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="QueueUnavailableException">The queue is out of reach.</exception>
+    Task PrepareAsync(string topic, CancellationToken cancellationToken);
+
     /// <summary>Handles the topic's events for a group from now on, on several partitions at once and one event after the
     /// other on each. A queue that is out of reach for a while, now or later, only delays it.</summary>
     /// <param name="topic">Made if it does not exist.</param>

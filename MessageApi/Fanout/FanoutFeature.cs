@@ -13,6 +13,7 @@ internal static class FanoutFeature
         services.TryAddSingleton(typeof(LiveOptions<>));
         services.AddSingleton<FanoutMetrics>();
         services.AddSingleton<GroupFanout>();
+        services.AddHostedService<FanoutPreparation>();
         services.AddGrpc();
         return builder;
     }

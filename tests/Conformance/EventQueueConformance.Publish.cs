@@ -159,12 +159,26 @@ public abstract partial class EventQueueConformance
     }
 
     [Fact]
+    public async Task A_topic_may_be_prepared_as_often_as_one_likes_and_is_empty_then()
+    {
+        var queue = await QueueAsync();
+        for (var i = 0; i < 2; i++) await queue.PrepareAsync(Topic, Token);
+        var seen = new Recorder();
+        await using var subscription = await queue.SubscribeAsync(Topic, "g", seen.HandleAsync, Token);
+        await queue.PublishAsync(Topic, Event("k", 0), Token);
+        await seen.UntilAsync(events => events.Count > 0, "the event");
+        Assert.Equal([0], seen.Seen.Select(NumberOf));
+        await Assert.ThrowsAsync<ArgumentException>(() => queue.PrepareAsync("no spaces", Token));
+    }
+
+    [Fact]
     public async Task After_closing_everything_says_so()
     {
         var queue = await QueueAsync();
         await queue.PublishAsync(Topic, Event("k", 0), Token);
         await CloseAsync(queue);
         await Assert.ThrowsAsync<ObjectDisposedException>(() => queue.PublishAsync(Topic, Event("k", 1), Token));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => queue.PrepareAsync(Topic, Token));
         await Assert.ThrowsAsync<ObjectDisposedException>(() => queue.SubscribeAsync(Topic, "g", (_, _) => new(Handled.Done), Token));
         await Assert.ThrowsAsync<ObjectDisposedException>(() => queue.DeadLetters.ListAsync(Topic, null, 10, Token));
         await ((IAsyncDisposable)queue).DisposeAsync();

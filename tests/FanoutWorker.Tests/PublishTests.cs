@@ -40,7 +40,7 @@ public sealed class PublishTests : IAsyncLifetime
         {
             ["Queue:Path"] = _folder.File("queue.db"),
             ["Queue:PollInterval"] = "00:00:00.005",
-            ["Fanout:PublishTimeout"] = "00:00:00.200",
+            ["Fanout:PublishTimeout"] = "00:00:05",
             ["Fanout:PublishRetry"] = "00:00:00",
             ["SettingsFile"] = SettingsPath,
         });

@@ -166,13 +166,8 @@ public sealed class WorkerTests : IAsyncLifetime
         {
             ["Name"] = "WhatsAspire.FanoutWorker",
             ["Events"] = "whatsaspire.fanout.events",
-            ["Latency"] = "whatsaspire.fanout.latency",
-            ["Deliveries"] = "whatsaspire.fanout.deliveries",
-            ["EdgeCalls"] = "whatsaspire.fanout.edge_calls",
             ["Failures"] = "whatsaspire.fanout.failures",
             ["Outcome"] = "outcome",
-            ["Path"] = "path",
-            ["GroupSize"] = "group_size",
             ["Reason"] = "reason",
         },
         typeof(FanoutTelemetry).GetFields().Where(f => f.IsLiteral).ToDictionary(f => f.Name, f => (string)f.GetRawConstantValue()!));

@@ -28,6 +28,13 @@ public sealed class KafkaEventQueue : EventQueue
         _publisher = new(_settings, Options, _topics, new(metrics.Meter), time, logger);
     }
 
+    public override Task PrepareAsync(string topic, CancellationToken cancellationToken)
+    {
+        CheckTopic(topic);
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        return _publisher.PrepareAsync(topic, cancellationToken);
+    }
+
     internal void Forget(KafkaSubscription subscription) => _subscriptions.TryRemove(subscription, out _);
 
     /// <summary>Ends as a killed process does. For tests.</summary>

@@ -35,10 +35,17 @@ internal sealed class KafkaPublisher : IAsyncDisposable
         _running = Task.Run(RunAsync);
     }
 
-    public async Task<EventPosition> PublishAsync(
-        string topic, QueueEvent message, int? partition, CancellationToken cancellationToken)
+    public Task<EventPosition> PublishAsync(
+        string topic, QueueEvent message, int? partition, CancellationToken cancellationToken) =>
+        TakeAsync(topic, message, partition, cancellationToken);
+
+    /// <summary>Makes the topic, connects, and asks where its partitions are.</summary>
+    public Task PrepareAsync(string topic, CancellationToken cancellationToken) => TakeAsync(topic, null, null, cancellationToken);
+
+    private async Task<EventPosition> TakeAsync(
+        string topic, QueueEvent? message, int? partition, CancellationToken cancellationToken)
     {
-        var pending = new Pending(topic, message, partition, _time.GetUtcNow(), _time.GetTimestamp());
+        var pending = new Pending(topic, message, partition, _time.GetUtcNow());
         try
         {
             var place = _waiting.Writer.WriteAsync(pending, cancellationToken);
@@ -76,6 +83,12 @@ internal sealed class KafkaPublisher : IAsyncDisposable
         try
         {
             if (!_topics.IsKnown(pending.Topic)) await _topics.EnsureAsync(pending.Topic);
+            if (pending.IsPreparation)
+            {
+                await PrepareAsync(pending);
+                return;
+            }
+
             await _places.WaitAsync();
             while (true)
             {
@@ -105,7 +118,14 @@ internal sealed class KafkaPublisher : IAsyncDisposable
         }
     }
 
-    private void Produce(Pending pending)
+    private async Task PrepareAsync(Pending pending)
+    {
+        using var admin = new DependentAdminClientBuilder(Producer().Handle).Build();
+        await Task.Run(() => admin.GetMetadata(pending.Topic, _options.PublishTimeout));
+        pending.Complete(default);
+    }
+
+    private IProducer<string, byte[]> Producer()
     {
         if (_failed && _producer is not null)
         {
@@ -114,7 +134,12 @@ internal sealed class KafkaPublisher : IAsyncDisposable
             _producer = null;
         }
 
-        var producer = _producer ??= Make();
+        return _producer ??= Make();
+    }
+
+    private void Produce(Pending pending)
+    {
+        var producer = Producer();
         var target = new TopicPartition(pending.Topic, pending.Partition ?? Partition.Any);
         producer.Produce(target, pending.Message(), report =>
         {
@@ -171,7 +196,7 @@ internal sealed class KafkaPublisher : IAsyncDisposable
         _ => new QueueUnavailableException($"Kafka did not take the event for '{pending.Topic}': {error.Reason} ({error.Code})", cause),
     };
 
-    private sealed class Pending(string topic, QueueEvent queueEvent, int? partition, DateTimeOffset now, long startedAt)
+    private sealed class Pending(string topic, QueueEvent? queueEvent, int? partition, DateTimeOffset now)
     {
         private readonly TaskCompletionSource<EventPosition> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -179,9 +204,10 @@ internal sealed class KafkaPublisher : IAsyncDisposable
 
         public int? Partition => partition;
 
-        public int PayloadBytes => queueEvent.Payload.Length;
+        /// <summary>Nothing is to be published, only everything to be ready for it.</summary>
+        public bool IsPreparation => queueEvent is null;
 
-        public long StartedAt => startedAt;
+        public int PayloadBytes => queueEvent?.Payload.Length ?? 0;
 
         public Task<EventPosition> Task => _done.Task;
 
@@ -191,7 +217,7 @@ internal sealed class KafkaPublisher : IAsyncDisposable
 
         public Message<string, byte[]> Message()
         {
-            var headers = new Headers { { EventHeaders.Type, Encoding.UTF8.GetBytes(queueEvent.Type) } };
+            var headers = new Headers { { EventHeaders.Type, Encoding.UTF8.GetBytes(queueEvent!.Type) } };
             foreach (var (name, value) in queueEvent.Headers) headers.Add(name, Encoding.UTF8.GetBytes(value));
             return new() { Key = queueEvent.Key, Value = queueEvent.Payload.ToArray(), Headers = headers, Timestamp = new(now) };
         }

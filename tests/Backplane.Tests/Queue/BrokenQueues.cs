@@ -13,6 +13,8 @@ internal class SoundQueue : IEventQueue, IAsyncDisposable
     public virtual Task<EventPosition> PublishAsync(string topic, QueueEvent message, CancellationToken cancellationToken) =>
         Inner.PublishAsync(topic, message, cancellationToken);
 
+    public Task PrepareAsync(string topic, CancellationToken cancellationToken) => Inner.PrepareAsync(topic, cancellationToken);
+
     public virtual Task<IQueueSubscription> SubscribeAsync(
         string topic, string group, QueueHandler handler, CancellationToken cancellationToken) =>
         Inner.SubscribeAsync(topic, group, handler, cancellationToken);

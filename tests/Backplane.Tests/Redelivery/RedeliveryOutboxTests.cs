@@ -206,6 +206,8 @@ public sealed class RedeliveryOutboxTests : IAsyncDisposable
             throw new QueueUnavailableException("broken");
         }
 
+        public Task PrepareAsync(string topic, CancellationToken cancellationToken) => inner.PrepareAsync(topic, cancellationToken);
+
         public Task<IQueueSubscription> SubscribeAsync(
             string topic, string group, QueueHandler handler, CancellationToken cancellationToken) =>
             inner.SubscribeAsync(topic, group, handler, cancellationToken);
