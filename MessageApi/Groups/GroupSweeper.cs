@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using WhatsAspire.Contracts;
 using WhatsAspire.MessageApi.Directory;
+using WhatsAspire.MessageApi.Storage;
 
 namespace WhatsAspire.MessageApi.Groups;
 
@@ -11,6 +12,7 @@ internal sealed class GroupSweeper(
     : BackgroundService
 {
     private const int Batch = 100;
+    private const int Rounds = 10;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -25,32 +27,39 @@ internal sealed class GroupSweeper(
     /// <summary>Looks once, for a bounded number of groups.</summary>
     public async Task SweepAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyList<ConversationId> groups;
-        try
+        var madeBefore = time.GetUtcNow() - options.Value.SweepInterval;
+        var (tried, troubled, changes) = (new HashSet<ConversationId>(), 0, 0);
+        for (var round = 0; round < Rounds; round++)
         {
-            groups = await directory.ListGroupsWithPendingChangesAsync(
-                time.GetUtcNow() - options.Value.SweepInterval, Batch, cancellationToken);
-        }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
-        {
-            logger.GroupsNotSwept(e);
-            return;
-        }
-
-        var changes = 0;
-        foreach (var group in groups)
+            IReadOnlyList<ConversationId> groups;
             try
             {
-                changes += await log.DrainAsync(group, cancellationToken);
+                groups = await directory.ListGroupsWithPendingChangesAsync(madeBefore, Batch + troubled, cancellationToken);
             }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
-                // One group's trouble is not the others'.
-                logger.GroupNotLogged(group, e);
+                logger.GroupsNotSwept(e);
+                break;
             }
+
+            var troubledBefore = troubled;
+            foreach (var group in groups)
+                try
+                {
+                    if (tried.Add(group)) changes += await log.DrainAsync(group, cancellationToken);
+                }
+                catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+                {
+                    // One group's trouble is not the others'. Unless the store is away it may last, and those behind must have their turn.
+                    logger.GroupNotLogged(group, e);
+                    if (e is not StoreUnavailableException) troubled++;
+                }
+
+            if (troubled == troubledBefore) break;
+        }
 
         if (changes == 0) return;
         metrics.GroupChangesSwept(changes);
-        logger.GroupsSwept(changes, groups.Count);
+        logger.GroupsSwept(changes, tried.Count);
     }
 }

@@ -154,6 +154,36 @@ public sealed class GroupLogTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Many_groups_that_can_never_be_logged_keep_no_other_waiting()
+    {
+        for (var i = 0; i < 101; i++)
+        {
+            var id = ConversationId.NewGroup();
+            _api.Store.Broken.Add(id);
+            await MakeAsync(id);
+            _api.Time.Advance(TimeSpan.FromMilliseconds(1));
+        }
+
+        var last = ConversationId.NewGroup();
+        await MakeAsync(last);
+        _api.Time.Advance(TimeSpan.FromSeconds(5));
+        await _api.Sweeper.SweepAsync(Cancel);
+        Assert.Single(await _api.LogAsync(last.ToString()));
+
+        Task MakeAsync(ConversationId id) => Directory.CreateGroupAsync(
+            new()
+            {
+                Id = id,
+                Name = "Hikers",
+                CreatedBy = _p[0].UserId,
+                Members = [_p[1].UserId],
+                ChangeId = Guid.NewGuid(),
+                CreatedAt = _api.Time.GetUtcNow(),
+                MaxMembers = 10,
+            }, Cancel);
+    }
+
+    [Fact]
     [Trait("Requirement", "R22")]
     public async Task Another_replica_knows_of_a_removal_within_a_second_and_this_one_at_once()
     {

@@ -9,6 +9,9 @@ internal sealed class TroubledStore(IMessageStore inner) : IMessageStore
     /// <summary>Nothing is appended.</summary>
     public bool IsAway { get; set; }
 
+    /// <summary>To which nothing can ever be appended.</summary>
+    public HashSet<ConversationId> Broken { get; } = [];
+
     /// <summary>What is appended is there, but nobody hears of it.</summary>
     public bool LosesAnswers { get; set; }
 
@@ -16,6 +19,7 @@ internal sealed class TroubledStore(IMessageStore inner) : IMessageStore
         ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken)
     {
         if (IsAway) throw new StoreUnavailableException("away");
+        if (Broken.Contains(conversation.Id)) throw new InvalidOperationException("broken");
         var outcomes = await inner.AppendAsync(conversation, entries, cancellationToken);
         return LosesAnswers ? throw new StoreUnavailableException("the answer was lost") : outcomes;
     }
