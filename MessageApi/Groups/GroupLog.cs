@@ -131,13 +131,17 @@ internal sealed class GroupLog(
         if (concerned.Length > 0)
         {
             var views = await store.GetViewsAsync(group.Id, concerned, cancellationToken);
+            // Who leaves does so alone, but where the group is deleted, which has its last name then.
+            var nameForLeaver = change.Left.Count == 1 && await directory.FindGroupsAsync([group.Id], change.Left[0], cancellationToken) is [var known]
+                ? known.Name : group.Name;
             for (var i = 0; i < concerned.Length; i++)
                 if (views[i] is { } view)
                     live.TryRoute(new()
                     {
                         Users = [concerned[i]],
                         Kind = DeliveryKind.Conversation,
-                        Frame = FrameWriter.Conversation(view.ToWire(concerned[i], new(group.Name, group.MemberCount)), null),
+                        Frame = FrameWriter.Conversation(
+                            view.ToWire(concerned[i], new(i < change.Joined.Count ? group.Name : nameForLeaver, group.MemberCount)), null),
                         Conversation = group.Id,
                     });
         }

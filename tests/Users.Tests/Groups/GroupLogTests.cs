@@ -134,6 +134,28 @@ public sealed class GroupLogTests : IAsyncLifetime
             [Sorted(0, 1, 2), Sorted(0, 1, 2), Sorted(0, 1, 3)], _api.Delivered().Where(t => t.Kind == "Message").Select(t => t.To), new UserLists());
     }
 
+    [Fact]
+    [Trait("Requirement", "R22")]
+    public async Task Who_left_before_a_change_of_the_name_never_sees_the_new_one()
+    {
+        var group = await _api.GroupAsync(_p[0], _p[1], _p[2]);
+        _api.Delivered();
+        await Directory.ChangeGroupAsync(
+            new RemoveGroupMember { Group = Id(group), Actor = _p[0].UserId, ChangeId = Guid.NewGuid(), At = _api.Time.GetUtcNow(), User = _p[2].UserId }, Cancel);
+        await Directory.ChangeGroupAsync(
+            new EditGroup { Group = Id(group), Actor = _p[0].UserId, ChangeId = Guid.NewGuid(), At = _api.Time.GetUtcNow(), Name = "Climbers" }, Cancel);
+        // Before the log knows that he left, and after it.
+        Assert.Equal("Hikers", await NameAsync(2));
+        _api.Time.Advance(TimeSpan.FromSeconds(5));
+        await _api.Sweeper.SweepAsync(Cancel);
+        Assert.Equal(("Hikers", "Climbers"), (await NameAsync(2), await NameAsync(1)));
+        var told = Assert.Single(_api.Delivered(), t => t.Kind == "Conversation" && t.To.Contains(_p[2].UserId));
+        Assert.Equal("Hikers", told.Frame.GetProperty("name").GetString());
+
+        async Task<string?> NameAsync(int user) =>
+            Assert.Single((await _api.GetAsync(_p[user], "/conversations")).Json.GetProperty("conversations").EnumerateArray()).GetProperty("name").GetString();
+    }
+
     private sealed class UserLists : IEqualityComparer<UserId[]>
     {
         public bool Equals(UserId[]? x, UserId[]? y) => x!.SequenceEqual(y!);
