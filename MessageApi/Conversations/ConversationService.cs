@@ -60,7 +60,7 @@ internal sealed class ConversationService(IMessageStore store, Summaries summari
         ConversationId conversation, UserId user, long after, long before, int limit, CancellationToken cancellationToken)
     {
         if (await store.GetMemberAsync(conversation, user, cancellationToken) is not { } member) return Error.NotFound("conversation");
-        after = Math.Max(after, Math.Max(member.JoinSeq, member.ClearedSeq));
+        after = Math.Max(after, Math.Max(member.SeesAfter, member.ClearedSeq));
         before = Math.Min(before, EndOf(member));
         var entries = await store.ReadAsync(conversation, after, before, limit + 1, newestFirst: true, cancellationToken);
         var page = await ToWireAsync(conversation, user, entries.Take(limit).ToList(), cancellationToken);
@@ -87,7 +87,7 @@ internal sealed class ConversationService(IMessageStore store, Summaries summari
             return page;
         }
 
-        after = Math.Max(after, Math.Max(member.JoinSeq, member.ClearedSeq));
+        after = Math.Max(after, Math.Max(member.SeesAfter, member.ClearedSeq));
         var entries = await store.ReadAsync(conversation, after, EndOf(member), limit + 1, newestFirst: false, cancellationToken);
         page.Entries.AddRange(await ToWireAsync(conversation, user, entries.Take(limit).ToList(), cancellationToken));
         page.More = entries.Count > limit;

@@ -39,7 +39,8 @@ internal sealed class FanoutGrpcService(IMessageStore store, IGroupMembers membe
         for (var i = first; i < group.Members.Count && page.Count < limit; i++) page.Add(group.Members[i]);
         if (page.Count == 0) return reply;
 
-        // What each may see the log says, not the directory: it has the order.
+        // To whom an entry goes the log says, not the directory: it has the order. Nobody gets what was before he came, though he may
+        // be allowed to read it.
         var states = await AskAsync(() => store.GetMembersAsync(conversation, page, context.CancellationToken));
         for (var i = 0; i < page.Count; i++)
             if (states[i] is { } member)

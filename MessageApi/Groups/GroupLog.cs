@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Options;
 using WhatsAspire.Backplane.Activity;
 using WhatsAspire.Backplane.EdgeTransport;
 using WhatsAspire.Contracts;
@@ -24,7 +25,7 @@ namespace WhatsAspire.MessageApi.Groups;
 /// once too.</para></summary>
 internal sealed class GroupLog(
     IMessageStore store, IDirectory directory, LiveEvents live, ActivityMarks marks, GroupReceipts receipts, GroupFanout fanout,
-    MessageIdGenerator ids, TimeProvider time, ApiMetrics metrics) : IDisposable
+    MessageIdGenerator ids, IOptions<GroupsOptions> options, TimeProvider time, ApiMetrics metrics) : IDisposable
 {
     // As many entries as one append of the store takes.
     private const int Batch = 256;
@@ -88,7 +89,8 @@ internal sealed class GroupLog(
         var members = new MemberChange[change.Joined.Count + change.Left.Count];
         for (var i = 0; i < members.Length; i++)
             members[i] = i < change.Joined.Count
-                ? new(change.Joined[i], IsMember: true) : new(change.Left[i - change.Joined.Count], IsMember: false);
+                ? new(change.Joined[i], IsMember: true, options.Value.JoinersSeeHistory)
+                : new(change.Left[i - change.Joined.Count], IsMember: false);
         return new()
         {
             Id = ids.Next(),

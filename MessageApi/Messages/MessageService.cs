@@ -114,7 +114,7 @@ internal sealed class MessageService(
         });
     }
 
-    /// <summary>The entry, if the user may see it: he was a member when it was appended, and has not cleared it away.</summary>
+    /// <summary>The entry, if the user may see it (<see cref="MemberState.Sees"/>) and has not cleared it away.</summary>
     public async Task<Outcome<LogEntry>> FindAsync(UserId user, MessageId id, CancellationToken cancellationToken)
     {
         if (await store.FindAsync(id, cancellationToken) is { } entry

@@ -216,7 +216,7 @@ internal sealed class SendQueue(
             : Error.Invalid("'reply_to' must be a message of the same conversation");
     }
 
-    // Who came into a group later must not find out what was said before.
+    // Who came into a group later, and may not read what was said before, must not find it out.
     private async ValueTask<bool> SeesAsync(UserId user, LogEntry entry) =>
         entry.Conversation.IsDirect
         || (await store.GetMemberAsync(entry.Conversation, user, CancellationToken.None))?.Sees(entry.Seq) == true;

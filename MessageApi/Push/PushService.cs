@@ -49,7 +49,8 @@ internal sealed class PushService(IMessageStore store, IDirectory directory)
     private async Task<LogEntry?> FindNewestAsync(ConversationView view, UserId user, CancellationToken cancellationToken)
     {
         var (conversation, member) = (view.Shape.Id, view.Member);
-        var after = Math.Max(member.ReadSeq, Math.Max(member.JoinSeq, member.ClearedSeq));
+        // What was said before he came is no news, even where he may read it: his read position begins there.
+        var after = Math.Max(member.ReadSeq, member.ClearedSeq);
         var before = long.MaxValue;
         for (var seen = 0; seen < EntriesLookedAt; seen += Page)
         {

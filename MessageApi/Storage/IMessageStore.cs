@@ -31,8 +31,8 @@ public interface IMessageStore
     /// rise to the entry's seq, if the sender is a member.
     ///
     /// <para>Who is in a group follows from its log: an entry's <see cref="NewEntry.Members"/> take effect with it, in the same
-    /// step. Who joins at seq n sees what comes from n on, and his positions begin at n − 1; who leaves sees nothing after n,
-    /// and his positions stand still. Who joins again begins anew: with <see cref="MemberState.ReadSeq"/> and
+    /// step. Who joins at seq n sees what comes from n on, with <see cref="MemberChange.SeesHistory"/> also all that was before, and
+    /// his positions begin at n − 1 either way; who leaves sees nothing after n, and his positions stand still. Who joins again begins anew: with <see cref="MemberState.ReadSeq"/> and
     /// <see cref="MemberState.DeliveredSeq"/> at n − 1, his marks of deletion kept. Joining of a member and leaving of who is none
     /// change nothing. A repeated entry does not apply its changes again.</para></summary>
     /// <param name="conversation">Kind and members, used when the conversation is new.</param>
@@ -92,12 +92,13 @@ public interface IMessageStore
         ConversationId conversation, IReadOnlyList<UserId> users, CancellationToken cancellationToken);
 
     /// <summary>When the member's delivered and read watermarks first reached <paramref name="seq"/>: of the rises in
-    /// the order in which they took effect the first that did, whatever the times of others.</summary>
+    /// the order in which they took effect the first that did, whatever the times of others. Of an entry from before the member came
+    /// none, though he may see it.</summary>
     ValueTask<ReceiptTimes> GetReceiptTimesAsync(
         ConversationId conversation, UserId user, long seq, CancellationToken cancellationToken);
 
-    /// <summary><see cref="GetReceiptTimesAsync"/> of everybody for whom an entry is: all who could see it when it was
-    /// appended but its sender, in the order of their ids. Of those who have left a group since, only who had it
+    /// <summary><see cref="GetReceiptTimesAsync"/> of everybody for whom an entry is: all who were there when it was
+    /// appended (<see cref="MemberState.WasIn"/>) but its sender, in the order of their ids. Of those who have left a group since, only who had it
     /// delivered.</summary>
     /// <returns>Empty for an entry that does not exist.</returns>
     ValueTask<IReadOnlyList<MemberReceipt>> GetReceiptsAsync(
@@ -234,7 +235,9 @@ public sealed record AppendOutcome(AppendStatus Status, LogEntry Entry, long Sen
 
 /// <param name="User">Who.</param>
 /// <param name="IsMember">True: joins. False: leaves.</param>
-public sealed record MemberChange(UserId User, bool IsMember);
+/// <param name="SeesHistory">Of who joins: he may see what was before, what he missed while he was away included. It says nothing of who
+/// is in already, or leaves.</param>
+public sealed record MemberChange(UserId User, bool IsMember, bool SeesHistory = false);
 
 /// <summary>The lowest watermarks among a group's members rose. A message of the group is delivered, or read, by all when
 /// they have passed it.</summary>
@@ -275,15 +278,22 @@ public sealed record LogEntry
 public sealed record ConversationState(
     ConversationShape Shape, long HeadSeq, long HeadVisibleNumber, DateTimeOffset LastCreatedAt);
 
-/// <param name="JoinSeq">Sees entries after this one.</param>
+/// <param name="JoinSeq">Came with the entry after this one: his positions began here.</param>
 /// <param name="DeliveredSeq">Some device of the member holds everything up to here.</param>
 /// <param name="ReadSeq">The member has read up to here; never more than <paramref name="DeliveredSeq"/>.</param>
 /// <param name="ClearedSeq">Entries up to here were cleared by the member.</param>
 /// <param name="LeftSeq">Left the group with this entry, the last that is seen; 0 for who is in it.</param>
 public sealed record MemberState(long JoinSeq, long DeliveredSeq, long ReadSeq, long ClearedSeq, long LeftSeq = 0)
 {
+    /// <summary>May see entries after this one: <see cref="JoinSeq"/>, or 0 where he joined with <see cref="MemberChange.SeesHistory"/>.</summary>
+    public long SeesAfter { get; init; } = JoinSeq;
+
     /// <summary>Whether the member may see the entry, cleared or not.</summary>
-    public bool Sees(long seq) => seq > JoinSeq && (LeftSeq == 0 || seq <= LeftSeq);
+    public bool Sees(long seq) => seq > SeesAfter && (LeftSeq == 0 || seq <= LeftSeq);
+
+    /// <summary>Whether the member was there when the entry was appended, so that it was delivered to him. What he missed before he
+    /// last came is not, even where he may see it.</summary>
+    public bool WasIn(long seq) => seq > JoinSeq && (LeftSeq == 0 || seq <= LeftSeq);
 }
 
 /// <summary>A rise that is asked for; 0 leaves a position alone.</summary>
@@ -350,7 +360,7 @@ public sealed record ConversationView
     public required long UnreadCount { get; init; }
 
     /// <summary>The start of the newest visible message's text, at most 100 UTF-16 units and never half a character;
-    /// null when that message is deleted, hidden or cleared, or before the user joined; and of a group that he has left.</summary>
+    /// null when that message is deleted, hidden or cleared, or before what the user may see; and of a group that he has left.</summary>
     public string? Preview { get; init; }
 
     /// <summary>When the newest visible message was created that the user sees; the newest entry that he sees, when there is none.

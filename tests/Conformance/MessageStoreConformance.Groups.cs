@@ -64,6 +64,112 @@ public abstract partial class MessageStoreConformance
     }
 
     [Fact]
+    [Trait("Requirement", "R22")]
+    public async Task Who_joins_with_history_sees_what_came_before_and_nothing_of_it_is_unread_or_delivered_to_him()
+    {
+        await ChangeAsync(Alice, joins: [Alice, Bob]);                                    // 1
+        await AppendAsync(Text(Alice, "before Carol", at: 2), Group);                     // 2
+        await AdvanceAsync(Bob, 2, 1, at: 3, Group);
+        await ChangeAsync(Alice, joins: [Carol], at: 4, seesHistory: true);               // 3
+        await CheckAsync();
+        // Where he is already he can't get to.
+        Assert.Equal(AdvanceStatus.Held, (await AdvanceAsync(Carol, 2, 2, at: 5, Group)).Status);
+        await RestartAsync();
+        await CheckAsync();
+
+        await AppendAsync(Text(Alice, "all three", at: 6), Group);                        // 4
+        await AdvanceAsync(Carol, 4, 4, at: 7, Group);
+        Assert.Equal(new MemberState(2, 4, 4, 0) { SeesAfter = 0 }, await MemberAsync(Carol, Group));
+        Same([new MemberReceipt(Bob, true, new(At(3), null))], await Store.GetReceiptsAsync(Group.Id, 2, Token));
+        Assert.Contains(await Store.GetReceiptsAsync(Group.Id, 3, Token), r => r.User == Carol && r.Times == new ReceiptTimes(At(7), At(7)));
+
+        async Task CheckAsync()
+        {
+            Assert.Equal(new MemberState(2, 2, 2, 0) { SeesAfter = 0 }, await MemberAsync(Carol, Group));
+            foreach (var carol in (ConversationView[])[await ViewAsync(Carol, Group), Assert.Single(await Store.ListConversationsAsync(Carol, At(4), Token))])
+            {
+                Assert.Equal((3, 0, "before Carol", At(2)), (carol.HeadSeq, carol.UnreadCount, carol.Preview, carol.LastMessageAt));
+                // The slowest is Bob, as before her.
+                Assert.Equal((2, 1), (carol.OthersDeliveredSeq, carol.OthersReadSeq));
+            }
+
+            Same([new MemberReceipt(Bob, true, new(At(3), null))], await Store.GetReceiptsAsync(Group.Id, 2, Token));
+            Same(new(null, null), await Store.GetReceiptTimesAsync(Group.Id, Carol, 2, Token));
+        }
+    }
+
+    [Fact]
+    [Trait("Requirement", "R22")]
+    public async Task Who_comes_back_with_history_sees_what_he_missed_and_without_it_begins_anew()
+    {
+        await ChangeAsync(Alice, joins: [Alice, Bob]);                                    // 1
+        await AppendAsync(Text(Alice, "2", at: 2), Group);                                // 2
+        await AdvanceAsync(Bob, 2, 2, at: 3, Group);
+        await ChangeAsync(Bob, leaves: [Bob], at: 4);                                     // 3
+        await AppendAsync(Text(Alice, "missed", at: 5), Group);                           // 4
+        await ChangeAsync(Alice, joins: [Bob], at: 6, seesHistory: true);                 // 5
+        Assert.Equal(new MemberState(4, 4, 4, 0) { SeesAfter = 0 }, await MemberAsync(Bob, Group));
+        var bob = await ViewAsync(Bob, Group);
+        Assert.Equal((5, 0, "missed", At(5)), (bob.HeadSeq, bob.UnreadCount, bob.Preview, bob.LastMessageAt));
+        // Neither time was he there.
+        Assert.Empty(await Store.GetReceiptsAsync(Group.Id, 2, Token));
+        Assert.Empty(await Store.GetReceiptsAsync(Group.Id, 4, Token));
+
+        await ChangeAsync(Bob, leaves: [Bob], at: 7);                                     // 6
+        await AppendAsync(Text(Alice, "after", at: 8), Group);                            // 7
+        Assert.Equal(new MemberState(4, 4, 4, 0, LeftSeq: 6) { SeesAfter = 0 }, await MemberAsync(Bob, Group));
+        bob = await ViewAsync(Bob, Group);
+        Assert.Equal((6, 0, null, At(7)), (bob.HeadSeq, bob.UnreadCount, bob.Preview, bob.LastMessageAt));
+        Assert.False((await MemberAsync(Bob, Group)).Sees(7));
+
+        await ChangeAsync(Alice, joins: [Bob], at: 9);                                    // 8
+        Assert.Equal(new MemberState(7, 7, 7, 0), await MemberAsync(Bob, Group));
+        bob = await ViewAsync(Bob, Group);
+        Assert.Equal((null, At(9)), (bob.Preview, bob.LastMessageAt));
+        await RestartAsync();
+        Assert.Equal(new MemberState(7, 7, 7, 0), await MemberAsync(Bob, Group));
+    }
+
+    [Fact]
+    [Trait("Requirement", "R22")]
+    public async Task What_who_joins_may_see_is_decided_once()
+    {
+        var joins = System(Alice) with { Members = [new(Alice, true), new(Bob, true)] };
+        await AppendAsync(Text(Carol, "1"), Group);
+        await AppendAsync(joins, Group);                                                  // 2
+        // He is in already; and the entry is there already.
+        await ChangeAsync(Alice, joins: [Bob], seesHistory: true);                        // 3
+        var repeated = joins with { Id = new(Guid.NewGuid()), Members = [new(Alice, true, true), new(Bob, true, true)] };
+        Assert.Equal(AppendStatus.Duplicate, (await AppendAsync(repeated, Group)).Status);
+        Assert.Equal(new MemberState(1, 1, 1, 0), await MemberAsync(Bob, Group));
+        await ChangeAsync(Alice, joins: [Carol], seesHistory: true);                      // 4
+        await ChangeAsync(Alice, joins: [Carol]);                                         // 5
+        Assert.Equal(new MemberState(3, 3, 3, 0) { SeesAfter = 0 }, await MemberAsync(Carol, Group));
+        // Of who leaves it says nothing.
+        await AppendAsync(System(Alice) with { Members = [new(Bob, false, true)] }, Group);
+        Assert.Equal(new MemberState(1, 1, 1, 0, LeftSeq: 6), await MemberAsync(Bob, Group));
+    }
+
+    [Fact]
+    [Trait("Requirement", "R22")]
+    public async Task Who_sees_what_came_before_hides_and_clears_it()
+    {
+        await ChangeAsync(Alice, joins: [Alice]);                                         // 1
+        await AppendAsync(Text(Alice, "2", at: 2), Group);                                // 2
+        await AppendAsync(Text(Alice, "3", at: 3), Group);                                // 3
+        await ChangeAsync(Alice, joins: [Carol], at: 4, seesHistory: true);               // 4
+        Assert.True(await Store.HideAsync(Group.Id, Carol, [3], At(5), Token));
+        Assert.Equal([3], await Store.ReadHiddenAsync(Group.Id, Carol, 0, long.MaxValue, Token));
+        Assert.Equal((null, 0L, At(5)), (await ViewAsync(Carol, Group)) is var hid ? (hid.Preview, hid.UnreadCount, hid.ChangedAt) : default);
+        var cleared = await Store.ClearAsync(Group.Id, Carol, 2, At(6), Token);
+        Assert.Equal((AdvanceStatus.Moved, false), (cleared.Status, cleared.ReadMoved));
+        Assert.Equal(new MemberState(3, 3, 3, 2) { SeesAfter = 0 }, cleared.Member);
+        await AppendAsync(Text(Alice, "5", at: 7), Group);                                // 5
+        Assert.Equal(("5", 1L), (await ViewAsync(Carol, Group)) is var now ? (now.Preview, now.UnreadCount) : default);
+        Assert.Equal("5", (await ViewAsync(Alice, Group)).Preview);
+    }
+
+    [Fact]
     [Trait("Requirement", "R20")]
     public async Task Joining_again_and_leaving_of_strangers_change_nothing_and_a_repeated_entry_is_not_applied_again()
     {
@@ -214,11 +320,11 @@ public abstract partial class MessageStoreConformance
     }
 
     private async Task<AppendOutcome> ChangeAsync(
-        UserId by, IReadOnlyList<UserId>? joins = null, IReadOnlyList<UserId>? leaves = null, double at = 0)
+        UserId by, IReadOnlyList<UserId>? joins = null, IReadOnlyList<UserId>? leaves = null, double at = 0, bool seesHistory = false)
     {
         var outcome = await AppendAsync(System(by, at) with
         {
-            Members = [.. (joins ?? []).Select(u => new MemberChange(u, true)), .. (leaves ?? []).Select(u => new MemberChange(u, false))],
+            Members = [.. (joins ?? []).Select(u => new MemberChange(u, true, seesHistory)), .. (leaves ?? []).Select(u => new MemberChange(u, false))],
         }, Group);
         Assert.Equal(AppendStatus.Appended, outcome.Status);
         return outcome;

@@ -164,7 +164,7 @@ public abstract partial class MessageStoreConformance
         private UserId Sender(ConversationShape chat) => Pick(chat.Kind == ConversationKind.Group ? _users : chat.Members);
 
         private MemberChange[] Changes() =>
-            [.. Shuffled(_users).Take(_random.Next(_users.Length + 1)).Select(user => new MemberChange(user, !Chance(3)))];
+            [.. Shuffled(_users).Take(_random.Next(_users.Length + 1)).Select(user => new MemberChange(user, !Chance(3), Chance(2)))];
 
         private async Task BothAsync<T>(Func<IMessageStore, Task<T>> call) => Same(await call(_model), await call(_test.Store), call.Method.Name);
 

@@ -123,7 +123,7 @@ public sealed class ModelStore : IMessageStore
         {
             if (_conversations.GetValueOrDefault(conversation) is not { } chat || seq > chat.Log.Count) return new([]);
             return new([.. chat.Members
-                .Where(m => m.Key != chat.Log[(int)seq - 1].Sender && m.Value.State.Sees(seq)
+                .Where(m => m.Key != chat.Log[(int)seq - 1].Sender && m.Value.State.WasIn(seq)
                     && (m.Value.State.LeftSeq == 0 || m.Value.State.DeliveredSeq >= seq))
                 .OrderBy(m => m.Key)
                 .Select(m => new MemberReceipt(m.Key, m.Value.State.LeftSeq == 0, Times(m.Value, seq)))]);
@@ -284,7 +284,7 @@ public sealed class ModelStore : IMessageStore
         }
 
         if (known is null) chat.Members.Add(change.User, known = new Member());
-        known.State = new(seq - 1, seq - 1, seq - 1, Math.Min(known.State.ClearedSeq, seq - 1));
+        known.State = new(seq - 1, seq - 1, seq - 1, Math.Min(known.State.ClearedSeq, seq - 1)) { SeesAfter = change.SeesHistory ? 0 : seq - 1 };
         known.Rises.Clear();
     }
 
@@ -306,7 +306,7 @@ public sealed class ModelStore : IMessageStore
 
     private static ReceiptTimes Times(Member? member, long seq)
     {
-        if (member?.State.Sees(seq) is not true) return new(null, null);
+        if (member?.State.WasIn(seq) is not true) return new(null, null);
         return new(
             member.Rises.Where(r => r.Delivered >= seq).Select(r => (DateTimeOffset?)r.At).FirstOrDefault(),
             member.Rises.Where(r => r.Read >= seq).Select(r => (DateTimeOffset?)r.At).FirstOrDefault());
@@ -322,12 +322,12 @@ public sealed class ModelStore : IMessageStore
         var head = HeadOf(chat, member);
         var old = member.State;
         if (delivered > head || read > head) return new(AdvanceStatus.BeyondHead, old, false, head);
-        member.State = new(
-            old.JoinSeq,
-            Math.Max(old.DeliveredSeq, Math.Max(delivered, read)),
-            Math.Max(old.ReadSeq, read),
-            Math.Max(old.ClearedSeq, cleared),
-            old.LeftSeq);
+        member.State = old with
+        {
+            DeliveredSeq = Math.Max(old.DeliveredSeq, Math.Max(delivered, read)),
+            ReadSeq = Math.Max(old.ReadSeq, read),
+            ClearedSeq = Math.Max(old.ClearedSeq, cleared),
+        };
         if (member.State == old) return new(AdvanceStatus.Held, old, false, head);
         member.Rises.Add((member.State.DeliveredSeq, member.State.ReadSeq, at));
         member.Touch(at);

@@ -79,7 +79,7 @@ internal sealed class GroupAppends(
         foreach (var (entry, changes, _) in plan.Entries)
         {
             standings.Reset(entry.Sender, plan.Before.Find(entry.Sender));
-            foreach (var (user, _) in changes?.Members ?? []) standings.Reset(user, plan.Before.Find(user));
+            foreach (var (user, _, _) in changes?.Members ?? []) standings.Reset(user, plan.Before.Find(user));
         }
 
         var lowest = standings.Lowest() is { } all ? all.Min(told) : default;

@@ -7,6 +7,7 @@ namespace WhatsAspire.MessageApi.Storage.Cassandra;
 /// <param name="User">Who.</param>
 /// <param name="Ordinal">His place in a direct conversation; 0 in a group.</param>
 /// <param name="JoinSeq">As <see cref="MemberState.JoinSeq"/>.</param>
+/// <param name="SeesAfter">As <see cref="MemberState.SeesAfter"/>.</param>
 /// <param name="DeliveredSeq">As <see cref="MemberState.DeliveredSeq"/>.</param>
 /// <param name="ReadSeq">As <see cref="MemberState.ReadSeq"/>.</param>
 /// <param name="ReadVisible">The visible number at <paramref name="ReadSeq"/>.</param>
@@ -14,13 +15,13 @@ namespace WhatsAspire.MessageApi.Storage.Cassandra;
 /// <param name="LeftSeq">As <see cref="MemberState.LeftSeq"/>.</param>
 /// <param name="ChangedAt">When something that is his alone last changed; of groups only, a direct conversation's is in the inbox.</param>
 internal sealed record Member(
-    UserId User, int Ordinal, long JoinSeq, long DeliveredSeq, long ReadSeq, long ReadVisible, long ClearedSeq, long LeftSeq,
+    UserId User, int Ordinal, long JoinSeq, long SeesAfter, long DeliveredSeq, long ReadSeq, long ReadVisible, long ClearedSeq, long LeftSeq,
     DateTimeOffset ChangedAt)
 {
     /// <summary>How he has the conversation in his list.</summary>
     public MemberSettings Settings { get; init; } = new();
 
-    public MemberState State => new(JoinSeq, DeliveredSeq, ReadSeq, ClearedSeq, LeftSeq);
+    public MemberState State => new(JoinSeq, DeliveredSeq, ReadSeq, ClearedSeq, LeftSeq) { SeesAfter = SeesAfter };
 
     public bool IsIn => LeftSeq == 0;
 

@@ -12,21 +12,32 @@ namespace WhatsAspire.MessageApi.Storage.Cassandra;
 /// <param name="Members">Those whom it does change: nobody who is in joins, nobody who is not in leaves.</param>
 internal sealed record AppendedChanges(long Seq, long Visible, DateTimeOffset At, long Before, IReadOnlyList<MemberChange> Members)
 {
+    // What only a newer program understands is of a newer version: an older one that took it for something else would take who comes for
+    // one who goes. Who sees no history is written as ever, so that both may run until there is one who does.
     private const byte Version = 1;
+    private const byte VersionWithHistory = 2;
+
+    private const byte IsMember = 1;
+    private const byte SeesHistory = 2;
     private const int Start = 1 + sizeof(long);
     private const int Each = 16 + 1;
 
-    /// <summary>The column beside the entry: a version, the change before, and 17 bytes for each member.</summary>
+    /// <summary>The column beside the entry: a version, the change before, and 17 bytes for each member: who, and what of him.</summary>
     public byte[] Write()
     {
         var column = new byte[Start + (Members.Count * Each)];
-        column[0] = Version;
+        column[0] = Members.Any(member => member is { IsMember: true, SeesHistory: true }) ? VersionWithHistory : Version;
         BinaryPrimitives.WriteInt64BigEndian(column.AsSpan(1), Before);
         for (var i = 0; i < Members.Count; i++)
         {
             var one = column.AsSpan(Start + (i * Each), Each);
             Members[i].User.Value.TryWriteBytes(one, bigEndian: true, out _);
-            one[16] = Members[i].IsMember ? (byte)1 : (byte)0;
+            one[16] = Members[i] switch
+            {
+                { IsMember: false } => 0,
+                { SeesHistory: true } => IsMember | SeesHistory,
+                _ => IsMember,
+            };
         }
 
         return column;
@@ -34,12 +45,13 @@ internal sealed record AppendedChanges(long Seq, long Visible, DateTimeOffset At
 
     public static AppendedChanges Read(long seq, long visible, DateTimeOffset at, ReadOnlySpan<byte> column)
     {
-        if (column.Length < Start || column[0] != Version) throw new InvalidDataException($"the changes of members at {seq} are of a newer version");
+        if (column.Length < Start || column[0] is not (Version or VersionWithHistory))
+            throw new InvalidDataException($"the changes of members at {seq} are of a newer version");
         var members = new MemberChange[(column.Length - Start) / Each];
         for (var i = 0; i < members.Length; i++)
         {
             var one = column.Slice(Start + (i * Each), Each);
-            members[i] = new(new(new Guid(one[..16], bigEndian: true)), one[16] == 1);
+            members[i] = new(new(new Guid(one[..16], bigEndian: true)), (one[16] & IsMember) != 0, (one[16] & SeesHistory) != 0);
         }
 
         return new(seq, visible, at, BinaryPrimitives.ReadInt64BigEndian(column[1..]), members);
@@ -79,7 +91,7 @@ internal sealed class MemberChanges(ICqlSession session, Statements statements)
         var commands = new List<CqlCommand> { statements.PutChanges.Bind(last, last, id) };
         foreach (var (seq, visible, at, _, members) in changes)
         {
-            foreach (var (user, isMember) in members)
+            foreach (var (user, isMember, seesHistory) in members)
             {
                 var who = user.Value;
                 commands.Add(statements.TouchMember.Bind(Times.Latest(at), at, id, who));
@@ -89,7 +101,7 @@ internal sealed class MemberChanges(ICqlSession session, Statements statements)
                     continue;
                 }
 
-                commands.Add(statements.Join.Bind(seq, seq - 1, id, who));
+                commands.Add(statements.Join.Bind(seq, seq - 1, seesHistory ? 0 : seq - 1, id, who));
                 if (seq == 1) continue;
                 // Greater than any position that he had when he left, so they win by themselves.
                 commands.Add(statements.PutDelivered.Bind(seq - 1, seq - 1, id, who));

@@ -11,6 +11,7 @@ internal sealed class MemberReader(ICqlSession session, Statements statements, L
 {
     private const int RollColumns = 9;
     private const int SettingsColumns = 14;
+    private const int SeesAfterColumn = 17;
 
     /// <summary>Everybody. Null when nothing was ever appended.</summary>
     public async Task<Conversation?> ReadAsync(ConversationId conversation, CancellationToken cancellationToken)
@@ -102,10 +103,10 @@ internal sealed class MemberReader(ICqlSession session, Statements statements, L
     {
         if (row.IsNull(0) || row.IsNull(1) || row.IsNull(2)) return null;
         // One write has all of them, but each has a time stamp of its own.
-        var read = Seq(row, 4);
+        var (joined, read) = (Seq(row, 2), Seq(row, 4));
         return new(
-            new(row.GetGuid(0)), row.GetInt32(1), Seq(row, 2), Math.Max(Seq(row, 3), read), read, Seq(row, 5), Seq(row, 6), Seq(row, 7),
-            Time(row, 8))
+            new(row.GetGuid(0)), row.GetInt32(1), joined, row.IsNull(SeesAfterColumn) ? joined : Seq(row, SeesAfterColumn),
+            Math.Max(Seq(row, 3), read), read, Seq(row, 5), Seq(row, 6), Seq(row, 7), Time(row, 8))
         {
             Settings = new(
                 row.IsNull(SettingsColumns) ? null : row.GetTimestamp(SettingsColumns),

@@ -10,7 +10,7 @@ internal sealed class Receipts(MemberReader members, LogReader log, Positions po
     {
         if (await members.FindAsync(conversation, user, cancellationToken) is not { Member: var member } seat) return new(null, null);
         if (conversation.IsDirect) return await positions.ReadTimesAsync(conversation, member, seq, cancellationToken);
-        if (!member.State.Sees(seq) || seq > member.DeliveredSeq) return new(null, null);
+        if (!member.State.WasIn(seq) || seq > member.DeliveredSeq) return new(null, null);
         var entry = await log.GetAsync(conversation, seq, cancellationToken);
         // With the entry by which he left his positions did not rise.
         if (entry.Sender == user && seq != member.LeftSeq) return new(entry.CreatedAt, entry.CreatedAt);
@@ -23,7 +23,7 @@ internal sealed class Receipts(MemberReader members, LogReader log, Positions po
         if (await members.ReadAsync(conversation, cancellationToken) is not { } known || seq > known.Head.Seq) return [];
         var sender = (await log.GetAsync(conversation, seq, cancellationToken)).Sender;
         Member[] readers = [.. known.Members
-            .Where(m => m.User != sender && m.State.Sees(seq) && (m.IsIn || m.DeliveredSeq >= seq))
+            .Where(m => m.User != sender && m.State.WasIn(seq) && (m.IsIn || m.DeliveredSeq >= seq))
             .OrderBy(m => m.User)];
         var times = conversation.IsDirect
             ? await Task.WhenAll(readers.Select(member => positions.ReadTimesAsync(conversation, member, seq, cancellationToken)))

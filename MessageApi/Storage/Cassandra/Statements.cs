@@ -12,7 +12,7 @@ internal sealed class Statements(string keyspace, TimeSpan timeout)
     private const string HeadColumns = "head, head_visible, head_at, newest_visible, newest_visible_at, senders, changes_seq";
 
     private const string MemberColumns =
-        "user_id, ordinal, join_seq, delivered_seq, read_seq, read_visible, cleared_seq, left_seq, changed_at, " + RollColumns + ", muted_until, archived, pinned";
+        "user_id, ordinal, join_seq, delivered_seq, read_seq, read_visible, cleared_seq, left_seq, changed_at, " + RollColumns + ", muted_until, archived, pinned, sees_after";
 
     private const string RollColumns = "bucket, changes_seq, lowest_delivered, lowest_read, lowest_at";
 
@@ -107,7 +107,7 @@ internal sealed class Statements(string keyspace, TimeSpan timeout)
 
     // Of groups alone. The time stamps of the first two and of the roll are seqs.
     public CqlStatement Join { get; } = Write(
-        $"UPDATE {keyspace}.members USING TIMESTAMP ? SET ordinal = 0, join_seq = ?, left_seq = 0 WHERE conversation_id = ? AND user_id = ?", timeout);
+        $"UPDATE {keyspace}.members USING TIMESTAMP ? SET ordinal = 0, join_seq = ?, sees_after = ?, left_seq = 0 WHERE conversation_id = ? AND user_id = ?", timeout);
 
     public CqlStatement Leave { get; } = Write(
         $"UPDATE {keyspace}.members USING TIMESTAMP ? SET left_seq = ? WHERE conversation_id = ? AND user_id = ?", timeout);

@@ -73,7 +73,7 @@ internal sealed class Views(
     {
         if (group.Find(user) is not { } member) return null;
         var head = group.Head;
-        var (visible, at) = (head.Visible, head.NewestVisible > member.JoinSeq ? head.NewestVisibleAt : head.At);
+        var (visible, at) = (head.Visible, head.NewestVisible > member.SeesAfter ? head.NewestVisibleAt : head.At);
         if (!member.IsIn)
         {
             var left = await log.GetAsync(group.Shape.Id, member.LeftSeq, cancellationToken);

@@ -46,23 +46,24 @@ internal sealed partial class CommitBatch
         {
             var member = FindMember(pending, change.User);
             if (change.IsMember == (member is { LeftSeq: 0 })) continue;
-            if (change.IsMember) Join(pending, member, change.User, seq, at);
+            if (change.IsMember) Join(pending, member, change, seq, at);
             else if (member is not null) Leave(pending, member, seq, at);
         }
     }
 
-    private void Join(PendingConversation pending, MemberRow? member, UserId user, long seq, DateTimeOffset at)
+    private void Join(PendingConversation pending, MemberRow? member, MemberChange change, long seq, DateTimeOffset at)
     {
         if (member is null)
         {
-            member = new() { User = user };
+            member = new() { User = change.User };
             pending.Keep(member);
             Span<byte> key = stackalloc byte[Keys.PairLength];
             MarkRow.Write(_row);
-            Put(_engine.Users, Keys.Pair(user.Value, pending.Row.Shape.Id.Value, key));
+            Put(_engine.Users, Keys.Pair(change.User.Value, pending.Row.Shape.Id.Value, key));
         }
 
         member.JoinSeq = member.DeliveredSeq = member.ReadSeq = seq - 1;
+        member.SeesAfter = change.SeesHistory ? 0 : member.JoinSeq;
         // A system entry is not visible: the number is the same before it.
         member.ReadVisibleNumber = pending.Row.HeadVisibleNumber;
         (member.LeftSeq, member.LeftVisibleNumber, member.LeftAt) = (0, 0, default);

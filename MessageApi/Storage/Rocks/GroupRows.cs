@@ -87,12 +87,13 @@ internal static class GroupMemberRow
     public static void Write(MemberRow m, RowWriter to) => to.Start(Version)
         .Number(m.JoinSeq).Number(m.DeliveredSeq).Number(m.ReadSeq).Number(m.ClearedSeq)
         .Number(m.ReadVisibleNumber).Time(m.ChangedAt)
-        .Number(m.LeftSeq).Number(m.LeftVisibleNumber).Time(m.LeftAt);
+        .Number(m.LeftSeq).Number(m.LeftVisibleNumber).Time(m.LeftAt)
+        .Number(m.SeesAfter);
 
     public static MemberRow Read(UserId user, ReadOnlySpan<byte> row)
     {
         var from = new RowReader(row, Version);
-        return new()
+        var member = new MemberRow
         {
             User = user,
             JoinSeq = from.Number(),
@@ -105,6 +106,9 @@ internal static class GroupMemberRow
             LeftVisibleNumber = from.Number(),
             LeftAt = from.Time(),
         };
+        // The first ones ended here: nobody saw what was before him.
+        member.SeesAfter = from.IsAtEnd ? member.JoinSeq : from.Number();
+        return member;
     }
 }
 

@@ -150,7 +150,7 @@ internal static class Rows
         {
             cancellationToken.ThrowIfCancellationRequested();
             var isMember = member.LeftSeq == 0;
-            if (member.User == entry.Sender || !member.State.Sees(seq) || (!isMember && member.DeliveredSeq < seq)) continue;
+            if (member.User == entry.Sender || !member.State.WasIn(seq) || (!isMember && member.DeliveredSeq < seq)) continue;
             receipts.Add(new(member.User, isMember, ReceiptTimes(engine, conversation, member, seq, sentAt: null)));
         }
 
@@ -161,7 +161,7 @@ internal static class Rows
         RocksEngine engine, ConversationId conversation, MemberRow member, long seq, DateTimeOffset? sentAt)
     {
         var user = member.User;
-        if (seq > member.DeliveredSeq || !member.State.Sees(seq)) return new(null, null);
+        if (seq > member.DeliveredSeq || !member.State.WasIn(seq)) return new(null, null);
         if (sentAt is not null) return new(sentAt, sentAt);
         using var rows = engine.Iterate(engine.Advances);
         var both = First(rows, conversation, user, AdvanceKind.Both, seq);

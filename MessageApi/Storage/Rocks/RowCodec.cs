@@ -92,6 +92,9 @@ internal ref struct RowReader
             throw new InvalidDataException($"a stored row has version {found}; this program reads version {version}");
     }
 
+    /// <summary>Whether there are no more fields: an older version knew none that come after these.</summary>
+    public readonly bool IsAtEnd => _rest.IsEmpty;
+
     public byte Byte() => Take(1)[0];
     public Guid Id() => new(Take(16), bigEndian: true);
     public DateTimeOffset Time() => new(unchecked((long)Fixed()), TimeSpan.Zero);

@@ -118,6 +118,10 @@ internal sealed class MemberRow
 {
     public required UserId User { get; init; }
     public long JoinSeq { get; set; }
+
+    /// <summary>As <see cref="MemberState.SeesAfter"/>. Only of groups: in a direct conversation both are 0.</summary>
+    public long SeesAfter { get; set; }
+
     public long DeliveredSeq { get; set; }
     public long ReadSeq { get; set; }
     public long ClearedSeq { get; set; }
@@ -136,7 +140,7 @@ internal sealed class MemberRow
 
     public DateTimeOffset LeftAt { get; set; }
 
-    public MemberState State => new(JoinSeq, DeliveredSeq, ReadSeq, ClearedSeq, LeftSeq);
+    public MemberState State => new(JoinSeq, DeliveredSeq, ReadSeq, ClearedSeq, LeftSeq) { SeesAfter = SeesAfter };
 
     /// <summary>The newest entry that he may see.</summary>
     public long Head(long head) => LeftSeq > 0 ? LeftSeq : head;

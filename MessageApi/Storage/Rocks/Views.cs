@@ -48,7 +48,7 @@ internal static class Views
             Settings = Rows.Settings(engine, id, member.User),
             UnreadCount = unread,
             Preview = isIn ? PreviewOf(engine, row, member) : null,
-            LastMessageAt = !isIn ? member.LeftAt : row.NewestVisibleSeq > member.JoinSeq ? row.NewestVisibleAt : row.LastCreatedAt,
+            LastMessageAt = !isIn ? member.LeftAt : row.NewestVisibleSeq > member.SeesAfter ? row.NewestVisibleAt : row.LastCreatedAt,
             OthersDeliveredSeq = Math.Min(othersDelivered, head),
             OthersReadSeq = Math.Min(othersRead, head),
             ChangedAt = ChangedAt(row, member),
@@ -67,7 +67,7 @@ internal static class Views
     private static string? PreviewOf(RocksEngine engine, ConversationRow row, MemberRow member)
     {
         var seq = row.NewestVisibleSeq;
-        if (seq == 0 || seq <= member.ClearedSeq || seq <= member.JoinSeq
+        if (seq == 0 || seq <= member.ClearedSeq || seq <= member.SeesAfter
             || Rows.IsHidden(engine, row.Shape.Id, member.User, seq))
             return null;
         var entry = Rows.Entry(engine, new(row.Shape.Id, seq));

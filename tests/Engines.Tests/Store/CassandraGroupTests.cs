@@ -1,4 +1,5 @@
 using WhatsAspire.Contracts;
+using WhatsAspire.Cql;
 using WhatsAspire.MessageApi.Storage;
 using WhatsAspire.MessageApi.Storage.Cassandra;
 using Xunit;
@@ -15,10 +16,11 @@ public sealed class CassandraGroupTests(StoreNode node)
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
     [Trait("Requirement", "R3")]
-    public async Task A_change_of_members_that_was_cut_anywhere_is_there_with_its_entry_or_not_at_all(bool afterwards)
+    public async Task A_change_of_members_that_was_cut_anywhere_is_there_with_its_entry_or_not_at_all(bool afterwards, bool seesHistory)
     {
         var cuts = 0;
         for (var dieAt = 1; ; dieAt++)
@@ -28,7 +30,11 @@ public sealed class CassandraGroupTests(StoreNode node)
             using var before = await node.OpenAsync(Token);
             await before.AppendAsync(group, [Entries.Members(_alice, joins: [_alice, _bob], at: 1), Entries.Text(_alice, "2", 2)], Token);
             // Bob, the slowest, goes; Carol comes and writes.
-            NewEntry[] call = [Entries.Members(_alice, joins: [_carol], leaves: [_bob], at: 3), Entries.Text(_carol, "4", 4)];
+            NewEntry[] call =
+            [
+                Entries.Members(_alice, at: 3) with { Members = [new(_carol, true, seesHistory), new(_bob, false)] },
+                Entries.Text(_carol, "4", 4),
+            ];
 
             var session = new CutSession(await node.SessionAsync(Token), dieAt, afterwards);
             using (var dying = node.Open(session, o => o.AppendTimeout = TimeSpan.FromMilliseconds(1)))
@@ -47,11 +53,11 @@ public sealed class CassandraGroupTests(StoreNode node)
             using var other = await node.OpenAsync(Token);
             var head = (await other.GetConversationAsync(group.Id, Token))!.HeadSeq;
             Assert.True(head is 2 or 4, $"{what}: the head is {head}");
-            await (head == 4 ? CheckAsync(other, group, what) : CheckBeforeAsync(other, group, what));
+            await (head == 4 ? CheckAsync(other, group, seesHistory, what) : CheckBeforeAsync(other, group, what));
 
             var outcomes = await other.AppendAsync(group, call, Token);
             Assert.All(outcomes, o => Assert.Equal(head == 4 ? AppendStatus.Duplicate : AppendStatus.Appended, o.Status));
-            await CheckAsync(other, group, what);
+            await CheckAsync(other, group, seesHistory, what);
             if (!session.IsDead) break;
             cuts++;
         }
@@ -171,7 +177,7 @@ public sealed class CassandraGroupTests(StoreNode node)
         }, Token)));
 
         var expected = new Dictionary<UserId, (long Join, long Left)>();
-        foreach (var (seq, (user, isMember)) in applied.SelectMany(a => a).OrderBy(a => a.Seq))
+        foreach (var (seq, (user, isMember, _)) in applied.SelectMany(a => a).OrderBy(a => a.Seq))
         {
             var isIn = expected.TryGetValue(user, out var was) && was.Left == 0;
             if (isMember && !isIn) expected[user] = (seq - 1, 0);
@@ -185,6 +191,23 @@ public sealed class CassandraGroupTests(StoreNode node)
             Assert.Equal(expected.TryGetValue(user, out var e) ? e : null, member is null ? ((long, long)?)null : (member.JoinSeq, member.LeftSeq));
             if (member is not null) Assert.True(member.LeftSeq == 0 || member.ReadSeq <= member.LeftSeq, $"{member}");
         }
+    }
+
+    [Fact]
+    [Trait("Requirement", "R22")]
+    public async Task A_member_whose_row_is_from_before_anybody_saw_history_sees_from_his_coming_on()
+    {
+        var group = ConversationShape.Group(ConversationId.NewGroup());
+        using var store = await node.OpenAsync(Token);
+        await store.AppendAsync(group, [Entries.Members(_alice, joins: [_alice], at: 1), Entries.Text(_alice, "2", 2)], Token);
+        await store.AppendAsync(group, [Entries.Members(_alice, at: 3) with { Members = [new(_bob, true, SeesHistory: true)] }], Token);
+        Assert.Equal(new MemberState(2, 2, 2, 0) { SeesAfter = 0 }, await store.GetMemberAsync(group.Id, _bob, Token));
+
+        // A row without the column is as one that a program wrote which had none.
+        var remove = new CqlStatement($"DELETE sees_after FROM {new CassandraStoreOptions().Keyspace}.members WHERE conversation_id = ? AND user_id = ?");
+        await (await node.SessionAsync(Token)).ExecuteAsync(remove.Bind(group.Id.Value, _bob.Value), Token);
+        Assert.Equal(new MemberState(2, 2, 2, 0), await store.GetMemberAsync(group.Id, _bob, Token));
+        Assert.Null((await store.GetViewAsync(group.Id, _bob, Token))!.Preview);
     }
 
     [Fact]
@@ -247,10 +270,11 @@ public sealed class CassandraGroupTests(StoreNode node)
     }
 
     /// <summary>Bob has left at 3, Carol has come and written.</summary>
-    private async Task CheckAsync(CassandraMessageStore store, ConversationShape group, string what)
+    private async Task CheckAsync(CassandraMessageStore store, ConversationShape group, bool seesHistory, string what)
     {
+        var state = new MemberState(2, 4, 4, 0) { SeesAfter = seesHistory ? 0 : 2 };
         var carol = Assert.Single(await store.ListConversationsAsync(_carol, Entries.At(4), Token), v => v.Shape.Id == group.Id);
-        Assert.True((4, 0, "4", new MemberState(2, 4, 4, 0)) == (carol.HeadSeq, carol.UnreadCount, carol.Preview, carol.Member), $"{what}: {carol}");
+        Assert.True((4, 0, "4", state) == (carol.HeadSeq, carol.UnreadCount, carol.Preview, carol.Member), $"{what}: {carol}");
         var bob = Assert.Single(await store.ListConversationsAsync(_bob, Entries.At(3), Token), v => v.Shape.Id == group.Id);
         Assert.True((3, 1, null, new MemberState(0, 0, 0, 0, 3)) == (bob.HeadSeq, bob.UnreadCount, bob.Preview, bob.Member), $"{what}: {bob}");
         var alice = await store.GetViewAsync(group.Id, _alice, Token);

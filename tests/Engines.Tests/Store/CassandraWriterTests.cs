@@ -146,7 +146,7 @@ public sealed class CassandraWriterTests(StoreNode node)
         var options = new CassandraStoreOptions { Keyspace = keyspace };
         var applied = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ =>
             new CassandraMigrations(session, options, TimeProvider.System).ApplyAsync(Token)));
-        Assert.Equal(["0001_log.cql", "0002_groups.cql", "0003_settings.cql"], applied.SelectMany(a => a));
+        Assert.Equal(["0001_log.cql", "0002_groups.cql", "0003_settings.cql", "0004_history.cql"], applied.SelectMany(a => a));
         Assert.Empty(await new CassandraMigrations(session, options, TimeProvider.System).ApplyAsync(Token));
     }
 

@@ -41,6 +41,20 @@ public sealed class BrokenStoreTests
         FailsAsync<LetsNobodyLeave>(nameof(MessageStoreConformance.Who_joins_sees_from_then_on_and_who_leaves_nothing_after));
 
     [Fact]
+    [Trait("Requirement", "R22")]
+    public Task A_store_that_shows_nobody_what_came_before_him_fails_the_suite() =>
+        FailsAsync<ShowsNoHistory>(
+            nameof(MessageStoreConformance.Who_joins_with_history_sees_what_came_before_and_nothing_of_it_is_unread_or_delivered_to_him),
+            nameof(MessageStoreConformance.Who_comes_back_with_history_sees_what_he_missed_and_without_it_begins_anew),
+            nameof(MessageStoreConformance.What_who_joins_may_see_is_decided_once));
+
+    [Fact]
+    [Trait("Requirement", "R22")]
+    public Task A_store_that_takes_who_sees_an_entry_for_who_got_it_fails_the_suite() =>
+        FailsAsync<TakesHistoryForPresence>(
+            nameof(MessageStoreConformance.Who_joins_with_history_sees_what_came_before_and_nothing_of_it_is_unread_or_delivered_to_him));
+
+    [Fact]
     [Trait("Requirement", "R12")]
     public Task A_store_that_does_not_tell_when_the_slowest_member_rises_fails_the_suite() =>
         FailsAsync<TellsNoRise>(

@@ -59,7 +59,7 @@ internal class SoundStore : IMessageStore
         ConversationId conversation, UserId user, long seq, CancellationToken cancellationToken) =>
         Inner.GetReceiptTimesAsync(conversation, user, seq, cancellationToken);
 
-    public ValueTask<IReadOnlyList<MemberReceipt>> GetReceiptsAsync(
+    public virtual ValueTask<IReadOnlyList<MemberReceipt>> GetReceiptsAsync(
         ConversationId conversation, long seq, CancellationToken cancellationToken) =>
         Inner.GetReceiptsAsync(conversation, seq, cancellationToken);
 
@@ -191,6 +191,33 @@ internal sealed class LetsNobodyLeave : SoundStore
     public override Task<IReadOnlyList<AppendOutcome>> AppendAsync(
         ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken) =>
         base.AppendAsync(conversation, [.. entries.Select(e => e with { Members = [.. e.Members.Where(m => m.IsMember)] })], cancellationToken);
+}
+
+/// <summary>Who comes into a group sees from then on, whatever was said of him.</summary>
+internal sealed class ShowsNoHistory : SoundStore
+{
+    public override Task<IReadOnlyList<AppendOutcome>> AppendAsync(
+        ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken) =>
+        base.AppendAsync(
+            conversation, [.. entries.Select(e => e with { Members = [.. e.Members.Select(m => m with { SeesHistory = false })] })], cancellationToken);
+}
+
+/// <summary>Who comes into a group and may see what was before counts as having been there.</summary>
+internal sealed class TakesHistoryForPresence : SoundStore
+{
+    public override async ValueTask<IReadOnlyList<MemberReceipt>> GetReceiptsAsync(
+        ConversationId conversation, long seq, CancellationToken cancellationToken)
+    {
+        var receipts = new List<MemberReceipt>(await base.GetReceiptsAsync(conversation, seq, cancellationToken));
+        // Everybody who is or was in it has a receipt of some entry, or sent it.
+        var head = (await Inner.GetConversationAsync(conversation, cancellationToken))?.HeadSeq ?? 0;
+        for (var later = seq + 1; later <= head; later++)
+            foreach (var receipt in await base.GetReceiptsAsync(conversation, later, cancellationToken))
+                if (receipts.TrueForAll(r => r.User != receipt.User)
+                    && (await Inner.GetMemberAsync(conversation, receipt.User, cancellationToken))!.Sees(seq))
+                    receipts.Add(receipt);
+        return receipts;
+    }
 }
 
 /// <summary>Keeps to itself how far all members of a group are.</summary>
