@@ -38,11 +38,16 @@ internal sealed class DropsEvents : SoundQueue
 internal sealed class ReordersEvents : SoundQueue
 {
     private int _calls;
+    private TaskCompletionSource _overtaken = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public override async Task<EventPosition> PublishAsync(string topic, QueueEvent message, CancellationToken cancellationToken)
     {
-        if (Interlocked.Increment(ref _calls) % 3 == 0) await Task.Yield();
-        return await base.PublishAsync(topic, message, cancellationToken);
+        // Where no other call comes it must go on at last.
+        if (Interlocked.Increment(ref _calls) % 3 == 0)
+            await Task.WhenAny(_overtaken.Task, Task.Delay(TimeSpan.FromMilliseconds(20), cancellationToken));
+        var stored = base.PublishAsync(topic, message, cancellationToken);
+        Interlocked.Exchange(ref _overtaken, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        return await stored;
     }
 }
 

@@ -119,12 +119,17 @@ internal sealed class RepeatsAppends : SoundStore
 internal sealed class ReordersAppends : SoundStore
 {
     private int _calls;
+    private TaskCompletionSource _overtaken = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public override async Task<IReadOnlyList<AppendOutcome>> AppendAsync(
         ConversationShape conversation, IReadOnlyList<NewEntry> entries, CancellationToken cancellationToken)
     {
-        if (Interlocked.Increment(ref _calls) % 3 == 0) await Task.Yield();
-        return await base.AppendAsync(conversation, entries, cancellationToken);
+        // Where no other call comes it must go on at last.
+        if (Interlocked.Increment(ref _calls) % 3 == 0)
+            await Task.WhenAny(_overtaken.Task, Task.Delay(TimeSpan.FromMilliseconds(20), cancellationToken));
+        var stored = base.AppendAsync(conversation, entries, cancellationToken);
+        Interlocked.Exchange(ref _overtaken, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        return await stored;
     }
 }
 
