@@ -53,7 +53,7 @@ public sealed class LiveRouter(
                     Push(live, index, found, here);
                 }
             }
-            catch (Exception e) when (!stopping.IsCancellationRequested)
+            catch (Exception e)
             {
                 // Whatever it was: a lane that ended would take all later events of its conversations with it, and tell nobody.
                 logger.LookUpFailed(batch.Count, e);
