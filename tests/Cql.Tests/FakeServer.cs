@@ -138,8 +138,9 @@ internal sealed class FakeServer : IAsyncDisposable
                 _connections[connection] = ServeAsync(connection);
             }
         }
-        catch (Exception stopped) when (stopped is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception stopped) when (stopped is OperationCanceledException or SocketException or InvalidOperationException && _stopping.IsCancellationRequested)
         {
+            // The last is what a listener says that was stopped just before the call.
         }
     }
 

@@ -43,7 +43,7 @@ internal sealed class CutLine : IAsyncDisposable
         {
             while (true) _ = ServeAsync(await _listener.AcceptTcpClientAsync(_ended.Token));
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException or InvalidOperationException && _ended.IsCancellationRequested)
         {
             // It is over.
         }
