@@ -74,7 +74,8 @@ public sealed class ThreeNodesTests(TestCluster cluster) : IClassFixture<TestClu
             }
         }
 
-        Assert.Equal(3, used.Count);
+        // Tokens are random: one node's part of the ring may be so small that no key falls into it.
+        Assert.InRange(used.Count, 2, 3);
     }
 
     /// <summary>How a keyspace is replicated is read when the session connects; of later ones it hears by an event.</summary>
