@@ -82,7 +82,8 @@ public sealed class GroupPositionsTests : IAsyncLifetime
         // The first goes at once; while it is under way and in the window after the next the others collect.
         Assert.InRange(Rounds.Count, 2, 8);
         Assert.All(Rounds, round => Assert.Equal(round.Positions.Count, round.Positions.DistinctBy(p => p.UserId).Count()));
-        Assert.True(Rounds.Sum(round => round.Positions.Count) <= 2 * 500, $"{Rounds.Sum(round => round.Positions.Count)} positions");
+        // Twice everybody, and the few that went before there were many.
+        Assert.InRange(Rounds.Sum(round => round.Positions.Count), 500, (2 * 500) + 50);
 
         int Newest() => Rounds.SelectMany(r => r.Positions).Where(p => p is { DeliveredSeq: 16, ReadSeq: 8 }).DistinctBy(p => p.UserId).Count();
     }
@@ -171,8 +172,9 @@ public sealed class GroupPositionsTests : IAsyncLifetime
 
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
         {
+            var timer = base.CreateTimer(callback, state, dueTime, period);
             Waits.TrySetResult();
-            return base.CreateTimer(callback, state, dueTime, period);
+            return timer;
         }
     }
 
