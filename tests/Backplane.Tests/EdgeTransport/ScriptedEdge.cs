@@ -17,13 +17,9 @@ internal sealed class ScriptedEdge : Transport.EdgeTransportBase, IAsyncDisposab
 {
     private readonly List<long> _seen = [];
     private WebApplication _server = null!;
-    private int _broken;
 
     /// <summary>Ends its streams with an error.</summary>
     public bool Breaks { get; set; }
-
-    /// <summary>How often it did.</summary>
-    public int Broken => Volatile.Read(ref _broken);
 
     /// <summary>Takes nothing before this has ended.</summary>
     public TaskCompletionSource? Holds { get; set; }
@@ -60,12 +56,7 @@ internal sealed class ScriptedEdge : Transport.EdgeTransportBase, IAsyncDisposab
     {
         while (await requestStream.MoveNext(context.CancellationToken))
         {
-            if (Breaks)
-            {
-                Interlocked.Increment(ref _broken);
-                throw new RpcException(new(StatusCode.Unavailable, "broken"));
-            }
-
+            if (Breaks) throw new RpcException(new(StatusCode.Unavailable, "broken"));
             if (Holds is { } held) await held.Task.WaitAsync(context.CancellationToken);
             lock (_seen) _seen.AddRange(requestStream.Current.Deliveries.Select(d => d.Seq));
             await responseStream.WriteAsync(new() { Id = requestStream.Current.Id }, context.CancellationToken);
